@@ -1,0 +1,46 @@
+"""Measure the recogniser, the judge and the MFCC baseline, each on the half of the speakers that it did not see."""
+
+import numpy as np
+
+from affekt.core.files import load_array, save_array, write_json
+from affekt.core.stage import Stage, run
+from affekt.corpora.table import EMOTIONS
+from affekt.evaluate.recognition import confusion_matrix, summarise
+from affekt.features.packed import Packed
+from affekt.models.io import load_model
+from affekt.models.judge import RecurrentRecogniser
+from affekt.models.recogniser import ConvRecogniser
+from affekt.training.recogniser import Clips, predict
+
+OTHER_HALF = {"a": "b", "b": "a"}
+
+
+def main(stage: Stage) -> None:
+    device = stage.device
+    packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
+    metrics: dict[str, float] = {"recognise/chance/ua": 1 / len(EMOTIONS)}
+    parts = stage.out("recognition")
+    parts.mkdir(parents=True)
+    for trained_on, name, network_class in (("a", "recogniser", ConvRecogniser), ("b", "judge", RecurrentRecogniser)):
+        clips = Clips.of_half(packed, OTHER_HALF[trained_on], device)
+        truth = clips.label_B.cpu().numpy()
+        network = load_model(stage.dep(name), network_class, device)
+        predictions = {
+            name: predict(network, clips).argmax(1).cpu().numpy(),
+            f"mfcc_svm_{trained_on}": load_array(stage.dep("baseline") / f"trained_on_{trained_on}.npy"),
+        }
+        for model, predicted in predictions.items():
+            confusion = confusion_matrix(truth, predicted, len(EMOTIONS))
+            save_array(parts / f"confusion_{model}.npy", confusion)
+            metrics |= {f"recognise/{model}/{key}": value for key, value in summarise(confusion, EMOTIONS).items()}
+        metrics[f"recognise/majority/wa_{trained_on}"] = float(np.bincount(truth).max() / len(truth))
+    for key in ("ua", "wa"):
+        metrics[f"judge/{key}"] = metrics[f"recognise/judge/{key}"]
+        halves = [metrics[f"recognise/mfcc_svm_{half}/{key}"] for half in "ab"]
+        metrics[f"recognise/mfcc_svm/{key}_mean"] = float(np.mean(halves))
+    stage.metrics(metrics)
+    write_json(stage.out("recognition.json"), metrics)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,162 @@
+"""Write results/<preset>.json: every metric of the last run in one flat file, to be committed and compared.
+
+It holds reports/metrics/summary.json, where the figures come from (commit, hardware, seconds of each stage)
+and, when given, how fast the vocoders speak. The README's tables are made from these files."""
+
+import argparse
+import json
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from affekt.cli.preset import find_preset, plan_changes, preset_paths, read_yaml
+from affekt.cli.project import PARAMS_NAME, find_root
+from affekt.core.errors import UserError
+
+EXAMPLES = """\
+examples:
+  affekt results                                        which preset ran is seen from params.yaml
+  affekt results --bench bench/results/vocoder.json     with the vocoders' speed
+  affekt compare results/demo.json results/ravdess.json"""
+
+SPEED_KEY = "x_realtime"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--preset", metavar="NAME", help="the preset that ran (default: the one params.yaml equals)")
+    parser.add_argument(
+        "--bench",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="JSON",
+        help=f"take the vocoder/*/{SPEED_KEY} figures of a benchmark too; may be given more than once",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Join metrics, provenance and speeds into one file."""
+    from affekt.core.files import write_json
+
+    root = find_root()
+    name = matching_preset(root, args.preset)
+    results = read_summary(root)
+    for path in args.bench:
+        results |= read_speeds(path)
+    results |= provenance(root)
+    target = root / "results" / f"{name}.json"
+    write_json(target, results)
+    print(f"{target.relative_to(root)}: {len(results)} values")
+    return 0
+
+
+def matching_preset(root: Path, wanted: str | None) -> str:
+    """The preset whose values params.yaml has; UserError when it is not the wanted one, or none."""
+    params = read_yaml(root / PARAMS_NAME)
+    paths = [find_preset(root, wanted)] if wanted else preset_paths(root)
+    differing = {path.stem: plan_changes(read_yaml(path), params, path) for path in paths}
+    for name, changes in differing.items():
+        if not changes:
+            return name
+    closest, changes = min(differing.items(), key=lambda item: len(item[1]), default=("", []))
+    shown = ", ".join(f"{key} is {now}, not {preset}" for key, now, preset in changes[:3])
+    raise UserError(f"{PARAMS_NAME} does not have the values of preset {closest} ({shown}): `affekt preset {closest}`")
+
+
+def read_summary(root: Path) -> dict[str, Any]:
+    """The flat metrics of the last run; UserError when the pipeline has not been run to its summary."""
+    path = root / "reports" / "metrics" / "summary.json"
+    if not path.is_file():
+        raise UserError(f"no metrics in {path}: run `make repro` first")
+    return read_flat(path)
+
+
+def read_speeds(path: Path) -> dict[str, float]:
+    """The figures vocoder/<name>/x_realtime of a benchmark's JSON; UserError when it has none."""
+    speeds = {key: value for key, value in read_flat(path).items() if is_speed(key)}
+    if not speeds:
+        raise UserError(f"{path} has no vocoder/<name>/{SPEED_KEY}: give the file that bench/ wrote for the vocoders")
+    return speeds
+
+
+def is_speed(key: str) -> bool:
+    """Whether a key is vocoder/<name>/x_realtime."""
+    return key.startswith("vocoder/") and key.endswith(f"/{SPEED_KEY}")
+
+
+def read_flat(path: Path) -> dict[str, Any]:
+    """A JSON object of slash-named keys to numbers or text; UserError for anything else."""
+    from affekt.core.files import read_json
+
+    results = read_json(path)
+    if not isinstance(results, dict):
+        raise UserError(f"{path} must hold one JSON object of names to numbers")
+    for key, value in results.items():
+        if not isinstance(value, int | float | str):
+            raise UserError(f"{path}: {key} must be a number or text, not {json.dumps(value)[:40]}")
+    return results
+
+
+def provenance(root: Path) -> dict[str, str]:
+    """What the figures come from, as text: commit, hardware, versions; no clock, path or host name."""
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return {
+        "provenance/commit": commit_of(root),
+        "provenance/hardware": f"{cpu_model()}, {gpu}",
+        "provenance/seconds": describe_seconds(root),
+        "provenance/versions": f"Python {platform.python_version()}, torch {torch.__version__}",
+    }
+
+
+def describe_seconds(root: Path) -> str:
+    """The seconds of each stage of the last state, as text; `unknown` where MLflow has none of it."""
+    from affekt.cli.states import stage_seconds
+
+    try:
+        seconds = stage_seconds(root)
+    except UserError:  # results are worth having without their durations
+        seconds = {}
+    stages = ", ".join(f"{stage} {value:.0f}" for stage, value in seconds.items())
+    return f"{sum(seconds.values()):.0f} ({stages})" if seconds else "unknown"
+
+
+def commit_of(root: Path) -> str:
+    """The git commit of the clone, marked when files differ from it; `unknown` outside git."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        # A preset changes params.yaml, and results/ is what is being written: neither makes the code dirty.
+        changed = git(
+            "status",
+            "--porcelain",
+            "--untracked-files=no",
+            "--",
+            ".",
+            ":!params.yaml",
+            ":!dvc.lock",
+            ":!results",
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{commit} (with changes)" if changed else commit
+
+
+def cpu_model() -> str:
+    """The processor's name and the number of cores this process may use."""
+    import os
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        name = models[0].partition(":")[2].strip() if models else name
+    return f"{name} x {cores}"

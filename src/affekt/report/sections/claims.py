@@ -1,0 +1,84 @@
+"""What should hold of a run, and whether it does: the page says both, so that a weak run cannot look strong."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from affekt.report.sections.vocoding import MEASURES
+from affekt.report.values import Values, number, p_value, percent
+
+SIGNIFICANT = 0.05
+ON_PRIOR_PERCENTILES = (1.0, 99.0)  # shorter or longer than these shares of random latents has left the prior
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence, the figures that decide it, and the verdict."""
+
+    text: str
+    figures: str
+    met: bool
+
+
+def judge_run(values: Values, emotions: Sequence[str]) -> dict[str, Any]:
+    """All claims of a run, those not met first."""
+    claims = [*_recognition(values), *_generation(values), *_vocoding(values)]
+    for emotion in emotions:
+        claims += _optimisation(values, emotion)
+    return {"met": [c for c in claims if c.met], "missed": [c for c in claims if not c.met]}
+
+
+def _recognition(values: Values) -> list[Claim]:
+    claims = []
+    for model, svm in (("recogniser", "mfcc_svm_a"), ("judge", "mfcc_svm_b")):
+        own, beside = values[f"recognise/{model}/ua"], values[f"recognise/{svm}/ua"]
+        chance = values["recognise/chance/ua"]
+        text = f"The {model} beats MFCC + SVM and chance on speakers it never saw (UA)"
+        figures = f"{percent(own)} against {percent(beside)} and {percent(chance)}"
+        claims.append(Claim(text, figures, own > max(beside, chance)))
+    return claims
+
+
+def _generation(values: Values) -> list[Claim]:
+    near, real = values["generate/gan/nearest_train"], values["generate/gan/nearest_train_real"]
+    memory = Claim(
+        "The GAN does not repeat its training clips: its samples lie no nearer to them than unseen real clips do",
+        f"distance {number(near)} against {number(real)}",
+        near >= real,
+    )
+    frechet, floor = values["generate/gan/frechet"], values["generate/gan/frechet_floor"]
+    close = Claim(
+        "The GAN's Fréchet distance is within twice that of real speech to real speech",
+        f"{number(frechet)} against {number(floor)}",
+        frechet <= 2 * floor,
+    )
+    return [memory, close]
+
+
+def _vocoding(values: Values) -> list[Claim]:
+    claims = []
+    for key, name, digits, better in MEASURES:
+        own, beside = values[f"vocoder/istft/{key}"], values[f"vocoder/griffin_lim/{key}"]
+        wins: Callable[[float, float], bool] = (lambda a, b: a < b) if better == "lower" else (lambda a, b: a > b)
+        text = f"The iSTFT vocoder beats Griffin-Lim: {name.split(',')[0]}"
+        claims.append(Claim(text, f"{number(own, digits)} against {number(beside, digits)}", wins(own, beside)))
+    return claims
+
+
+def _optimisation(values: Values, emotion: str) -> list[Claim]:
+    start = f"maximise/gan/recogniser/{emotion}/"
+    before, after = values[start + "judge_before"], values[start + "judge_after"]
+    p, p_chance = values[start + "p_value"], values[start + "p_chance"]
+    percentile = values[start + "prior_percentile"]
+    heard = Claim(
+        f"Optimising towards {emotion} raises the judge's rate of {emotion} above its start and above chance",
+        f"{percent(before)} to {percent(after)}; p {p_value(p)} against the start, {p_value(p_chance)} against chance",
+        after > before and max(p, p_chance) < SIGNIFICANT,
+    )
+    low, high = ON_PRIOR_PERCENTILES
+    near = Claim(
+        f"The latents optimised towards {emotion} stay within the prior",
+        f"lengths at percentile {number(percentile, 1)} of random ones on average, limits {low:g} and {high:g}",
+        low <= percentile <= high,
+    )
+    return [heard, near]

@@ -1,0 +1,71 @@
+"""Recogniser and judge on speakers they never saw, beside chance and an MFCC+SVM trained on the same half."""
+
+from typing import Any
+
+import numpy as np
+
+from affekt.core.errors import UserError
+from affekt.core.files import load_array
+from affekt.report import charts
+from affekt.report.assets import Sources
+from affekt.report.values import Values
+
+# model, name for readers, half it trains on, half it is measured on
+MODELS = (
+    ("recogniser", "Recogniser (convolutional)", "a", "b"),
+    ("mfcc_svm_a", "MFCC + SVM", "a", "b"),
+    ("judge", "Judge (recurrent)", "b", "a"),
+    ("mfcc_svm_b", "MFCC + SVM", "b", "a"),
+)
+
+
+def build(sources: Sources, values: Values, emotions: list[str]) -> dict[str, Any]:
+    """Context of the recognition section."""
+    rows = [
+        {"model": model, "name": name, "trained": trained, "tested": tested,
+         **{m: values[f"recognise/{model}/{m}"] for m in ("ua", "wa", "macro_f1")}}
+        for model, name, trained, tested in MODELS
+    ]  # fmt: skip
+    return {
+        "rows": rows,
+        "chance_ua": values["recognise/chance/ua"],
+        "majority": [(a, b, values[f"recognise/majority/wa_{a}"]) for a, b in (("a", "b"), ("b", "a"))],
+        "recall_charts": [
+            (name, _recall_chart(values, emotions, model, svm))
+            for model, svm, name in (("recogniser", "mfcc_svm_a", "Recogniser"), ("judge", "mfcc_svm_b", "Judge"))
+        ],
+        "confusions": [
+            {"model": model, "name": name.split(" (")[0], "tested": tested,
+             "rows": _confusion(sources, model, emotions)}
+            for model, name, _, tested in MODELS if model in {"recogniser", "judge"}
+        ],
+    }  # fmt: skip
+
+
+def _recall_chart(values: Values, emotions: list[str], model: str, svm: str) -> Any:
+    recall = [values[f"recognise/{model}/recall/{e}"] for e in emotions]
+    beside = [values[f"recognise/{svm}/recall/{e}"] for e in emotions]
+    words = ", ".join(
+        f"{e} {100 * r:.0f} % (SVM {100 * s:.0f} %)" for e, r, s in zip(emotions, recall, beside, strict=True)
+    )
+    series = [charts.Series("MFCC + SVM", "baseline", beside), charts.Series(model, model, recall)]
+    label = f"Recall of the {model} by emotion: {words}"
+    return charts.dots(label, emotions, series, 1.0, "%", chance=values["recognise/chance/ua"])
+
+
+def _confusion(sources: Sources, model: str, emotions: list[str]) -> list[dict[str, Any]]:
+    """Rows of true emotions: counts and the share of the row, which colours the cell."""
+    path = sources.recognition / f"confusion_{model}.npy"
+    counts = np.asarray(load_array(path, mmap=False))
+    if counts.shape != (len(emotions), len(emotions)):
+        raise UserError(f"{path}: is of shape {counts.shape}, expected {len(emotions)} x {len(emotions)}")
+    rows = []
+    for index, emotion in enumerate(emotions):
+        total = int(counts[index].sum())
+        cells = [
+            {"count": int(c), "share": round(float(c) / max(total, 1), 3), "name": emotions[column],
+             "hit": column == index}
+            for column, c in enumerate(counts[index])
+        ]  # fmt: skip
+        rows.append({"emotion": emotion, "total": total, "cells": cells})
+    return rows

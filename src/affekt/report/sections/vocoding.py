@@ -1,0 +1,54 @@
+"""From mel to sound: the project's vocoder beside Griffin-Lim, on clips of speakers it never heard."""
+
+from typing import Any
+
+from affekt.core.files import read_json
+from affekt.report.assets import Assets, Sources
+from affekt.report.values import Values
+
+SYSTEMS = (("istft", "iSTFT"), ("griffin_lim", "Griffin-Lim"))
+# key, name for readers, digits, which way is better
+MEASURES = (
+    ("mel_l1", "Mel L1, natural log", 3, "lower"),
+    ("stft", "Multi-resolution STFT distance", 3, "lower"),
+    ("pesq", "PESQ, wide band, 1–4.6", 2, "higher"),
+    ("stoi", "STOI, 0–1", 3, "higher"),
+    ("f0_cents", "f0 error, cents", 1, "lower"),
+    ("voicing_error", "Voicing error, share of frames", 3, "lower"),
+    ("mos", "Predicted naturalness (DistillMOS), 1–5", 2, "higher"),
+)
+
+
+def build(sources: Sources, assets: Assets, values: Values, examples: int) -> dict[str, Any]:
+    """Context of the vocoder section."""
+    rows = []
+    for key, name, digits, better in MEASURES:
+        figures = {system: values[f"vocoder/{system}/{key}"] for system, _ in SYSTEMS}
+        best = (min if better == "lower" else max)(figures, key=lambda system: figures[system])
+        real = values[f"vocoder/real/{key}"] if key == "mos" else None
+        rows.append({"name": name, "better": better, "digits": digits, "figures": figures, "best": best, "real": real})
+    clips = [_clip(sources, assets, clip) for clip in _spread(sources, examples)]
+    return {"rows": rows, "measured": round(values["vocoder/clips"]), "clips": clips}
+
+
+def _spread(sources: Sources, examples: int) -> list[dict[str, Any]]:
+    """As many clips as wanted, one emotion each before any emotion comes twice."""
+    clips = sorted(read_json(sources.vocoding / "index.json"), key=lambda clip: clip["clip_id"])
+    seen: dict[str, int] = {}
+    ranks = []
+    for clip in clips:
+        seen[clip["emotion"]] = seen.get(clip["emotion"], 0) + 1
+        ranks.append((seen[clip["emotion"]], clip["clip_id"]))
+    order = [clip for _, clip in sorted(zip(ranks, clips, strict=True), key=lambda pair: pair[0])]
+    return sorted(order[:examples], key=lambda clip: clip["clip_id"])
+
+
+def _clip(sources: Sources, assets: Assets, clip: dict[str, Any]) -> dict[str, Any]:
+    versions = (("real", "Real"), *((system, name) for system, name in reversed(SYSTEMS)))
+    players = [
+        (name, assets.copied_sound(
+            f"vocoder-{clip['clip_id']}-{system}", sources.vocoding / clip[system], f"{name}, {clip['clip_id']}"
+        ))
+        for system, name in versions
+    ]  # fmt: skip
+    return {"clip": clip["clip_id"], "emotion": clip["emotion"], "players": players}

@@ -1,0 +1,187 @@
+"""How the mel GAN trains.
+
+The loss is the relativistic pairing of R3GAN (Huang et al. 2024, arXiv 2501.05441, sections 2 and 3): the
+discriminator tells a real mel from the fake one beside it, log(1 + exp(D(fake) - D(real))), the generator the other
+way round. Each fake must beat a real one, which gives the generator no gain from giving up modes. With zero-centred
+gradient penalties on real mels (R1) and on fakes (R2) this loss provably converges locally (the same, section 2.2;
+Mescheder et al. 2018, arXiv 1801.04406, section 4). The penalties are lazy: every `r1_every` steps, times `r1_every`
+(Karras et al. 2020, arXiv 1912.04958, appendix B). There is no momentum (beta1 is 0), as with StyleGAN.
+
+A few hundred clips are few: real and fake mels pass alike through random views (Zhao et al. 2020, arXiv 2006.10738)
+before the discriminator sees them, namely a level shift, a circular shift in time and a cut-out. What is kept is the
+moving average of the generator (Karras et al. 2018, arXiv 1710.10196, section 4).
+
+Axes: B batch, L latent, M mel bands, F frames, N all frames of the corpus.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from affekt.core.errors import UserError
+from affekt.core.params import GanParams
+from affekt.features.mel import LOG_FLOOR, N_MELS, normalise
+from affekt.models.gan import N_FRAMES, Discriminator, Generator, set_batch_statistics
+from affekt.training.loop import LoopState, Method, OptimSpec
+
+BETAS = (0.0, 0.99)  # of StyleGAN (Karras et al. 2019), for the generator and the discriminator
+LEVEL = 0.1  # standard deviation of the level shift, normalised units: 2.8 dB
+SHIFT = 12  # frames, at most: 0.14 s
+CUT_OUT = (20, 40)  # bands x frames that a cut-out hides, at most: a sixteenth of the mel
+CUT_OUT_RATE = (
+    0.5  # of views; views without one keep the generator from drawing holes (Karras et al. 2020b, 2006.06676)
+)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """The training half's mels on the device, and the table that finds clips in them."""
+
+    mel: Tensor  # (N, M), normalised
+    offsets: Tensor  # int64, first frame of each clip
+    frames: Tensor  # int64
+
+    @classmethod
+    def of(cls, mel_NM: np.ndarray, offsets: np.ndarray, frames: np.ndarray, device: torch.device) -> "Crops":
+        """Take raw log mels (all frames, N_MELS) and the clips' places; only these clips' frames are kept."""
+        if len(offsets) == 0:
+            raise UserError("the GAN has no clip to train on or to be compared with: check the splits of the corpus")
+        kept = np.concatenate([mel_NM[start : start + n] for start, n in zip(offsets, frames, strict=True)])
+        ends = np.cumsum(frames)
+        return cls(
+            normalise(torch.from_numpy(kept)).to(device),
+            torch.from_numpy(ends - frames),
+            torch.from_numpy(np.array(frames, np.int64)),
+        )
+
+    def draw(self, clip_B: Tensor, rng: torch.Generator) -> Tensor:
+        """Cut a window of N_FRAMES from each clip, at random; normalised (B, M, F).
+
+        A shorter clip lies at a random place in silence.
+        """
+        spare_B = self.frames[clip_B] - N_FRAMES
+        part_B = torch.rand(len(clip_B), generator=rng, dtype=torch.float64)
+        start_B = torch.minimum(spare_B, torch.zeros_like(spare_B)) + (part_B * (spare_B.abs() + 1)).long()
+        return self.cut(clip_B, start_B)
+
+    def cut(self, clip_B: Tensor, start_B: Tensor) -> Tensor:
+        """Cut the window that starts at these frames of these clips; silence before and after; (B, M, F)."""
+        place_BF = start_B[:, None] + torch.arange(N_FRAMES)
+        inside_BF = (place_BF >= 0) & (place_BF < self.frames[clip_B, None])
+        index_BF = (self.offsets[clip_B, None] + place_BF).clamp(0, len(self.mel) - 1)
+        device = self.mel.device
+        mel_BFM = self.mel[index_BF.to(device)]
+        return torch.where(inside_BF.to(device)[..., None], mel_BFM, silence()).transpose(1, 2)
+
+
+def silence() -> float:
+    """The log floor in normalised units."""
+    return float(normalise(torch.tensor(math.log(LOG_FLOOR))))
+
+
+@dataclass(frozen=True)
+class Views:
+    """One random view per mel of a batch; differentiable, and the same whoever looks through it."""
+
+    level: Tensor  # (B, 1, 1), added
+    frame: Tensor  # (B, F), which frame comes to each place
+    keep: Tensor  # (B, M, F), False where cut out
+
+    @classmethod
+    def draw(cls, batch: int, rng: torch.Generator, device: torch.device) -> "Views":
+        shift_B1 = torch.randint(-SHIFT, SHIFT + 1, (batch, 1), generator=rng)
+        frame_BF = (torch.arange(N_FRAMES) + shift_B1) % N_FRAMES
+        level_B11 = torch.randn(batch, 1, 1, generator=rng) * LEVEL
+        centre_B2 = torch.rand(batch, 2, generator=rng) * torch.tensor([N_MELS, N_FRAMES])
+        cut_B = torch.rand(batch, generator=rng) < CUT_OUT_RATE
+        band_BM = (torch.arange(N_MELS) + 0.5 - centre_B2[:, :1]).abs() < CUT_OUT[0] / 2
+        time_BF = (torch.arange(N_FRAMES) + 0.5 - centre_B2[:, 1:]).abs() < CUT_OUT[1] / 2
+        hole_BMF = band_BM[:, :, None] & time_BF[:, None, :] & cut_B[:, None, None]
+        return cls(level_B11.to(device), frame_BF.to(device), ~hole_BMF.to(device))
+
+    def __call__(self, mel_BMF: Tensor) -> Tensor:
+        """Shift, level and cut out; what is cut out is 0, the middle of normalised mels."""
+        index_BMF = self.frame[:, None].expand_as(mel_BMF)
+        return (mel_BMF.gather(2, index_BMF) + self.level) * self.keep
+
+
+class GanMethod(Method):
+    """Train `generator` and `discriminator` on random windows of clips."""
+
+    def __init__(self, params: GanParams, crops: Crops, seed: int, device: torch.device):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.generator = Generator(params.latent, params.channels).to(device)
+            self.discriminator = Discriminator(params.channels).to(device)
+        self.modules = {"generator": self.generator, "discriminator": self.discriminator}
+        self.params, self.crops, self.device = params, crops, device
+
+    def optimisers(self) -> dict[str, OptimSpec]:
+        return {
+            name: OptimSpec(modules=(name,), lr=self.params.lr, betas=BETAS, schedule="late")
+            for name in ("generator", "discriminator")
+        }
+
+    def batch(self, step: int, rng: torch.Generator) -> dict[str, Tensor]:
+        """Draw real windows, latents, and the views of reals and fakes."""
+        size = self.params.batch
+        clip_B = torch.randint(len(self.crops.frames), (size,), generator=rng)
+        real_BMF = self.crops.draw(clip_B, rng)
+        real_BMF = Views.draw(size, rng, self.device)(real_BMF)
+        views = Views.draw(size, rng, self.device)
+        latent_BL = torch.randn(size, self.params.latent, generator=rng).to(self.device)
+        return {"real": real_BMF, "latent": latent_BL, **vars(views)}
+
+    def step(self, state: LoopState, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        real_BMF = batch["real"]
+        views = Views(*(batch[name] for name in Views.__dataclass_fields__))
+        with state.autocast():
+            fake_BMF = views(self.generator(batch["latent"]))
+        scalars = self.train_discriminator(state, real_BMF, fake_BMF.detach())
+        with state.autocast():
+            with torch.no_grad():
+                real_B = self.discriminator(real_BMF)
+            fake_B = self.discriminator(fake_BMF)
+        loss = relativistic_loss(fake_B, real_B)
+        state.update("generator", loss)
+        return {**scalars, "adv/generator": loss}
+
+    def train_discriminator(self, state: LoopState, real_BMF: Tensor, fake_BMF: Tensor) -> dict[str, Tensor]:
+        """Take one step of the discriminator, with penalties where the step's number says so."""
+        p = self.params
+        penalise = p.r1 > 0 and state.step % p.r1_every == 0
+        real_BMF, fake_BMF = (x.detach().requires_grad_(penalise) for x in (real_BMF, fake_BMF))
+        with state.autocast():
+            real_B, fake_B = self.discriminator(real_BMF), self.discriminator(fake_BMF)
+        loss = adversarial = relativistic_loss(real_B, fake_B)
+        if penalise:
+            penalty = gradient_penalty(real_B, real_BMF) + gradient_penalty(fake_B, fake_BMF)
+            loss = adversarial + p.r1 / 2 * p.r1_every * penalty
+        state.update("discriminator", loss)
+        margin = (real_B - fake_B).mean()
+        return {"adv/discriminator": adversarial, "adv/margin": margin}
+
+
+def relativistic_loss(wanted_B: Tensor, other_B: Tensor) -> Tensor:
+    """Mean of log(1 + exp(other - wanted)): low when each wanted logit is above the other beside it."""
+    return F.softplus(other_B - wanted_B).mean()
+
+
+def gradient_penalty(logit_B: Tensor, mel_BMF: Tensor) -> Tensor:
+    """Mean over the batch of the squared norm of each logit's gradient by its mel; differentiable itself."""
+    (gradient_BMF,) = torch.autograd.grad(logit_B.sum(), mel_BMF, create_graph=True)
+    return gradient_BMF.float().square().sum((1, 2)).mean()
+
+
+def averaged_generator(
+    method: GanMethod, weights: dict[str, Tensor], rng: torch.Generator, samples: int = 1024
+) -> nn.Module:
+    """Put the averaged weights into the method's generator, with batch statistics of their own."""
+    method.generator.load_state_dict(weights)
+    latent_NL = torch.randn(samples, method.params.latent, generator=rng).to(method.device)
+    set_batch_statistics(method.generator, latent_NL)
+    return method.generator.eval()

@@ -1,0 +1,59 @@
+"""A clone whose pipeline has run, with tiny untrained models, and recordings of every kind."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from affekt.models.gan import Generator
+from affekt.models.io import save_model
+from affekt.models.judge import RecurrentRecogniser
+from affekt.models.recogniser import ConvRecogniser
+from affekt.models.vocoder import IstftVocoder
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder models/ with all four networks as small as they come."""
+    folder = tmp_path_factory.mktemp("models")
+    networks = {
+        "recogniser": (ConvRecogniser, {"channels": 4}),
+        "judge": (RecurrentRecogniser, {"channels": 4}),
+        "gan": (Generator, {"latent": 8, "channels": 4}),
+        "vocoder": (IstftVocoder, {"channels": 8, "blocks": 1}),
+    }
+    for name, (network, config) in networks.items():
+        torch.manual_seed(0)
+        save_model(folder / name, network(**config), config, {})
+    return folder
+
+
+@pytest.fixture
+def trained(tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone with models, on one CPU thread; it is the current folder."""
+    text = (ROOT / "params.yaml").read_text().replace("device: auto", "device: cpu").replace("threads: 2", "threads: 1")
+    (tmp_path / "params.yaml").write_text(text)
+    shutil.copytree(tiny_models, tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a voice-like recording: gliding harmonics with syllables, silence at both ends."""
+
+    def write(name: str, seconds: float, rate: int = 22050, channels: int = 1, pad_s: float = 0.0, **how: str) -> Path:
+        t = np.arange(round(seconds * rate)) / rate
+        phase = 2 * np.pi * np.cumsum(140 + 40 * np.sin(2 * np.pi * 0.7 * t)) / rate
+        voice = sum(np.sin(k * phase) / k for k in range(1, 20)) * (0.55 + 0.45 * np.sin(2 * np.pi * 4 * t)) * 0.2
+        voice = np.pad(voice, round(pad_s * rate))
+        soundfile.write(tmp_path / name, np.tile(voice[:, None], channels), rate, **how)
+        return tmp_path / name
+
+    return write

@@ -1,0 +1,58 @@
+"""Griffin-Lim gives back the mel that it was given."""
+
+import numpy as np
+import pytest
+import torch
+
+from affekt.core.errors import UserError
+from affekt.features.griffin_lim import griffin_lim, invert_mel
+from affekt.features.mel import HOP_LENGTH, LOG_FLOOR, SAMPLE_RATE, log_mel, mel_filterbank
+
+LOUD = -4.0  # the harmonics; between them a clean tone has only what the window leaks
+
+
+def glide(start_hz: float) -> torch.Tensor:
+    """Twenty harmonics that glide up by a fifth, with a soft beginning and end."""
+    time = np.arange(40 * HOP_LENGTH) / SAMPLE_RATE
+    phase = 2 * np.pi * start_hz * (time + time**2 / 2)
+    tone = sum(np.sin(k * phase) / k for k in range(1, 21))
+    return torch.from_numpy(0.1 * np.asarray(tone) * np.hanning(len(time))).float()
+
+
+def test_inverse_has_the_mel_and_is_not_negative() -> None:
+    mel = log_mel(glide(150))
+    magnitude = invert_mel(mel)
+    assert magnitude.min() >= 0
+    back = (mel_filterbank() @ magnitude).clamp(min=LOG_FLOOR).log()
+    assert (back - mel)[mel > LOUD].abs().mean() < 0.05
+
+
+def test_mel_of_the_sound_is_near() -> None:
+    mel = log_mel(glide(150))
+    waveform = griffin_lim(mel)
+    assert waveform.shape == ((mel.shape[1] - 1) * HOP_LENGTH,)
+    again = log_mel(waveform)
+    assert again.shape == mel.shape
+    error = (again - mel)[mel > LOUD].abs().mean()
+    assert error < 0.12
+    first = log_mel(griffin_lim(mel, iterations=1))
+    assert (first - mel)[mel > LOUD].abs().mean() > 3 * error
+
+
+def test_deterministic_and_batched() -> None:
+    mels = torch.stack([log_mel(glide(150)), log_mel(glide(220))])
+    state = torch.get_rng_state()
+    together = griffin_lim(mels, iterations=8)
+    assert torch.equal(together, griffin_lim(mels, iterations=8))
+    assert torch.equal(state, torch.get_rng_state())
+    torch.testing.assert_close(together[1], griffin_lim(mels[1], iterations=8), atol=1e-3, rtol=0)
+
+
+def test_silence_is_silent() -> None:
+    waveform = griffin_lim(torch.full((80, 20), float(np.log(LOG_FLOOR))), iterations=4)
+    assert waveform.abs().max() < 1e-3
+
+
+def test_too_short_is_the_users_error() -> None:
+    with pytest.raises(UserError, match="3 frames is too short"):
+        griffin_lim(torch.zeros(80, 3))

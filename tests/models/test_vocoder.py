@@ -1,0 +1,72 @@
+import math
+
+import pytest
+import torch
+
+from affekt.features.mel import HOP_LENGTH, LOG_FLOOR, N_MELS, SAMPLE_RATE, log_mel
+from affekt.models.vocoder import IstftVocoder
+
+
+@pytest.fixture(scope="module")
+def vocoder() -> IstftVocoder:
+    torch.manual_seed(0)
+    return IstftVocoder(channels=16, blocks=2).eval()
+
+
+def speechlike_mel(frames: int) -> torch.Tensor:
+    time_T = torch.arange((frames - 1) * HOP_LENGTH) / SAMPLE_RATE
+    waveform_T = sum(torch.sin(2 * math.pi * 150 * k * time_T) / k for k in range(1, 20))
+    return log_mel(0.1 * waveform_T)[None]
+
+
+@pytest.mark.parametrize("frames", [4, 5, 64, 161])
+def test_output_has_whole_hops(vocoder: IstftVocoder, frames: int) -> None:
+    waveform_BT = vocoder(torch.randn(2, N_MELS, frames) - 5)
+    assert waveform_BT.shape == (2, (frames - 1) * HOP_LENGTH)
+    assert waveform_BT.dtype == torch.float32
+    assert torch.isfinite(waveform_BT).all()
+
+
+def test_gradient_to_the_mel_is_finite_and_everywhere(vocoder: IstftVocoder) -> None:
+    mel_BMF = speechlike_mel(48).requires_grad_()
+    vocoder(mel_BMF).square().sum().backward()
+    assert mel_BMF.grad is not None
+    assert torch.isfinite(mel_BMF.grad).all()
+    assert (mel_BMF.grad != 0).any(dim=1).all()  # every frame is heard
+
+
+def test_gradient_is_finite_in_silence_and_out_of_range(vocoder: IstftVocoder) -> None:
+    for level in (math.log(LOG_FLOOR), 4.0, -40.0):
+        mel_BMF = torch.full((1, N_MELS, 16), level, requires_grad=True)
+        vocoder(mel_BMF).square().sum().backward()
+        assert mel_BMF.grad is not None
+        assert torch.isfinite(mel_BMF.grad).all()
+
+
+def test_climbing_the_gradient_raises_the_energy(vocoder: IstftVocoder) -> None:
+    mel_BMF = speechlike_mel(32).requires_grad_()
+    before = vocoder(mel_BMF).square().sum()
+    (gradient,) = torch.autograd.grad(before, mel_BMF)
+    after = vocoder(mel_BMF + 0.05 * gradient / gradient.abs().max()).square().sum()
+    assert after > before
+
+
+def test_untrained_it_already_speaks_the_mel(vocoder: IstftVocoder) -> None:
+    mel_BMF = speechlike_mel(64)
+    error = (log_mel(vocoder(mel_BMF)) - mel_BMF)[..., 4:-4].abs().mean()
+    assert error < 0.5  # nepers; silence instead would be off by several
+
+
+def test_silence_stays_silent(vocoder: IstftVocoder) -> None:
+    assert vocoder(torch.full((1, N_MELS, 32), math.log(LOG_FLOOR))).abs().max() < 1e-3
+
+
+def test_items_of_a_batch_do_not_meet(vocoder: IstftVocoder) -> None:
+    mel_BMF = torch.cat([speechlike_mel(40), speechlike_mel(40) - 2.0])
+    together, alone = vocoder(mel_BMF), vocoder(mel_BMF[1:])
+    assert torch.allclose(together[1:], alone, atol=1e-4)
+
+
+def test_same_mel_same_bits(vocoder: IstftVocoder) -> None:
+    mel_BMF = speechlike_mel(40)
+    assert torch.equal(vocoder(mel_BMF), vocoder(mel_BMF))

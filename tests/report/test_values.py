@@ -1,0 +1,56 @@
+"""Figures as text, and the verdicts on a run."""
+
+import pytest
+from synthetic_inputs import figures
+
+from affekt.core.errors import UserError
+from affekt.report.sections.claims import judge_run
+from affekt.report.values import Values, hertz, interval, number, p_value, percent, seconds
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "0.5", True])
+def test_a_figure_that_is_no_finite_number_is_an_error_that_names_it(value: object) -> None:
+    with pytest.raises(UserError, match="`judge/ua`"):
+        Values({"judge/ua": value}, "summary.json")["judge/ua"]  # type: ignore[dict-item]
+
+
+def test_numbers_are_written_for_readers() -> None:
+    assert percent(0.1234) == "12.3\u202f%"
+    assert percent(1.0) == "100\u202f%"
+    assert number(-1234.567) == "\u22121\u202f234.57"
+    assert seconds(1.5) == "1.50\u202fs"
+    assert hertz(199.6) == "200\u202fHz"
+    assert hertz(float("nan")) == "none"
+    assert interval((0.05, 0.95)) == "5–95\u202f%"
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.0, "< 0.001"), (0.00099, "< 0.001"), (0.0123, "0.012"), (0.5, "0.50"), (1, "1.00")]
+)
+def test_p_values(p: float, text: str) -> None:
+    assert p_value(p) == text
+
+
+def missed(changes: dict[str, float]) -> list[str]:
+    verdict = judge_run(Values(figures() | changes, "summary.json"), ["happy"])
+    return [claim.text for claim in verdict["missed"]]
+
+
+def test_a_judge_who_is_not_convinced_is_a_claim_not_met() -> None:
+    happy = "maximise/gan/recogniser/happy/"
+    good = {happy + "judge_before": 0.1, happy + "judge_after": 0.6, happy + "p_value": 1e-4, happy + "p_chance": 1e-4}
+    assert not any("judge's rate" in text for text in missed(good))
+    for worse in ({happy + "judge_after": 0.05}, {happy + "p_value": 0.2}, {happy + "p_chance": 0.06}):
+        assert any("judge's rate" in text for text in missed(good | worse))
+
+
+def test_a_baseline_that_is_not_beaten_is_a_claim_not_met() -> None:
+    assert any("The judge beats" in text for text in missed({"recognise/mfcc_svm_b/ua": 0.9}))
+    assert any("STOI" in text for text in missed({"vocoder/istft/stoi": 0.1}))
+    assert not any("STOI" in text for text in missed({"vocoder/istft/stoi": 0.9}))
+
+
+@pytest.mark.parametrize(("percentile", "on_prior"), [(0.2, False), (50.0, True), (99.9, False)])
+def test_latents_that_left_the_prior_on_either_side_are_a_claim_not_met(percentile: float, on_prior: bool) -> None:
+    changes = {"maximise/gan/recogniser/happy/prior_percentile": percentile}
+    assert any("within the prior" in text for text in missed(changes)) is not on_prior
