@@ -28,6 +28,9 @@ from affekt.core.files import write_json
 from affekt.features.mel import FMAX_HZ, FMIN_HZ, HOP_LENGTH, LOG_FLOOR, N_FFT, N_MELS, SAMPLE_RATE
 
 CORES = 2
+# Read when a process first loads these libraries, so set before the processes are spawned: a matrix product of
+# librosa's must not take the other process's core.
+THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 N_MFCC = 20
 F0_HZ = (65.0, 600.0)
 GROUP = 32  # clips that are embedded together, as in the stage
@@ -205,6 +208,7 @@ def run_contender(name: str) -> float:
 
 def measure(clips: Clips, repetitions: int) -> dict[str, list[tuple[float, float]]]:
     """Wall-clock and processor seconds of every contender and repetition, over all clips and both processes."""
+    os.environ.update(dict.fromkeys(THREAD_COUNTS, "1"))
     spawn = get_context("spawn")
     rank = spawn.Value("i", 0)
     # One pool per process: a shared one could hand both halves of a contender to the same process.

@@ -3,9 +3,10 @@
 from affekt.core import seeds
 from affekt.core.params import GanParams
 from affekt.core.stage import Stage, run
+from affekt.features.crops import Crops
 from affekt.features.packed import Packed
 from affekt.models.io import save_model
-from affekt.training.gan import Crops, GanMethod, averaged_generator
+from affekt.training.gan import GanMethod, averaged_generator
 from affekt.training.loop import TrainSettings, train
 
 

@@ -12,13 +12,13 @@ from affekt.core.params import GenerationParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
 from affekt.evaluate.generation import measure_generation
+from affekt.features.crops import Crops
 from affekt.features.mel import SAMPLE_RATE, denormalise
 from affekt.features.packed import Packed
 from affekt.models.gan import Generator
 from affekt.models.io import load_model
 from affekt.models.judge import RecurrentRecogniser
 from affekt.models.vocoder import IstftVocoder
-from affekt.training.gan import Crops
 
 PREFIX = "generate/gan"
 EXAMPLES = 16  # samples whose mels and audio are kept: as many as the report can show

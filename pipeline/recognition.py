@@ -5,12 +5,12 @@ import numpy as np
 from affekt.core.files import load_array, save_array, write_json
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
-from affekt.evaluate.recognition import confusion_matrix, summarise
+from affekt.evaluate.recognition import confusion_matrix, predict, summarise
+from affekt.features.clips import Clips
 from affekt.features.packed import Packed
 from affekt.models.io import load_model
 from affekt.models.judge import RecurrentRecogniser
 from affekt.models.recogniser import ConvRecogniser
-from affekt.training.recogniser import Clips, predict
 
 OTHER_HALF = {"a": "b", "b": "a"}
 

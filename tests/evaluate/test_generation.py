@@ -14,8 +14,8 @@ from affekt.evaluate.generation import (
     neighbourhoods,
     window_grid,
 )
+from affekt.features.crops import Crops
 from affekt.features.mel import MEL_SCALE
-from affekt.training.gan import Crops
 
 CPU = torch.device("cpu")
 

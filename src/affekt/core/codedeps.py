@@ -115,8 +115,6 @@ def stage_nodes(text: str) -> Iterator[tuple[str, str, Any]]:
     stages = {key.value: value for key, value in top.value}["stages"]
     for key, stage in stages.value:
         fields = {field.value: value for field, value in stage.value}
-        if "do" in fields:  # a foreach stage keeps its body there
-            fields = {field.value: value for field, value in fields["do"].value}
         yield key.value, fields["cmd"].value, fields.get("deps")
 
 

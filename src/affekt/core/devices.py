@@ -19,7 +19,8 @@ def set_up(device: str, threads: int) -> "torch.device":
 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # The same switch as use_deterministic_algorithms(True, warn_only=True), without its second of imports.
+    torch.set_deterministic_debug_mode("warn")
     torch.backends.cudnn.benchmark = False
     return choose(device)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NPY_MAGIC = b"\x93NUMPY"
 PARQUET_MAGIC = b"PAR1"
+SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"  # Snakemake leaves it in every folder it makes; not content
 
 
 @contextlib.contextmanager
@@ -91,7 +92,7 @@ def sha256_tree(path: Path) -> str:
     if not path.is_dir():
         raise UserError(f"{path}: is missing; run `dvc repro`, which makes what a stage needs")
     digest = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+    for file in sorted(p for p in path.rglob("*") if p.is_file() and p.name != SNAKEMAKE_TIMESTAMP):
         digest.update(f"{file.relative_to(path).as_posix()}\0{sha256_file(file)}\n".encode())
     return digest.hexdigest()
 

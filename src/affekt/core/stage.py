@@ -212,7 +212,7 @@ def git_commit(root: Path) -> str:
 
 
 def run(main: Callable[[Stage], None]) -> None:
-    """Run a pipeline script: its file's name is the stage, its first argument the item, its folder's parent the root."""
+    """Run a pipeline script: the stage is its file's name, the item its first argument, the root two up."""
     script = Path(inspect.getsourcefile(main) or sys.argv[0]).resolve()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.captureWarnings(True)

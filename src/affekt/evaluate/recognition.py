@@ -7,6 +7,10 @@ are right (Ma et al. 2024, arXiv 2406.07162).
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from torch import Tensor, nn
+
+from affekt.features.clips import Clips
 
 
 def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -34,3 +38,15 @@ def summarise(confusion: np.ndarray, names: Sequence[str]) -> dict[str, float]:
         "macro_f1": float(f1[present].mean()),
     }
     return figures | {f"recall/{name}": float(r) for name, r, p in zip(names, recall, present, strict=True) if p}
+
+
+@torch.no_grad()
+def predict(network: nn.Module, clips: Clips, batch: int = 64) -> Tensor:
+    """Return the logits (clips, emotions) of whole clips, in eval mode."""
+    network.eval()
+    pieces = []
+    for start in range(0, len(clips.frames_B), batch):
+        frames_B = clips.frames_B[start : start + batch]
+        mel_BMF = clips.mel_BFM[start : start + batch, : int(frames_B.max())].transpose(1, 2)
+        pieces.append(network(mel_BMF, frames_B))
+    return torch.cat(pieces)

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from affekt.features.crops import N_FRAMES
 from affekt.features.mel import N_MELS
 
-N_FRAMES = 160  # 1.86 s
 GRID = (5, 10)  # bands x frames of the coarsest map
 WIDTHS = (8, 4, 2, 1)  # of the maps from coarse to fine, in units of `channels`; the finest is 40 x 80
 FOLD = 2  # from the finest map to the mel, by pixel shuffle

@@ -1,4 +1,4 @@
-"""The recognisers' input scaling: a clip's level is taken out, so that a person's own recording gain does not matter."""
+"""The recognisers' input scaling: a clip's level is taken out, as a person's own gain must not matter."""
 
 import torch
 from torch import Tensor

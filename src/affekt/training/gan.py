@@ -14,18 +14,16 @@ moving average of the generator (Karras et al. 2018, arXiv 1710.10196, section 4
 Axes: B batch, L latent, M mel bands, F frames, N all frames of the corpus.
 """
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from affekt.core.errors import UserError
 from affekt.core.params import GanParams
-from affekt.features.mel import LOG_FLOOR, N_MELS, normalise
-from affekt.models.gan import N_FRAMES, Discriminator, Generator, set_batch_statistics
+from affekt.features.crops import N_FRAMES, Crops
+from affekt.features.mel import N_MELS
+from affekt.models.gan import Discriminator, Generator, set_batch_statistics
 from affekt.training.loop import LoopState, Method, OptimSpec
 
 BETAS = (0.0, 0.99)  # of StyleGAN (Karras et al. 2019), for the generator and the discriminator
@@ -35,52 +33,6 @@ CUT_OUT = (20, 40)  # bands x frames that a cut-out hides, at most: a sixteenth 
 CUT_OUT_RATE = (
     0.5  # of views; views without one keep the generator from drawing holes (Karras et al. 2020b, 2006.06676)
 )
-
-
-@dataclass(frozen=True)
-class Crops:
-    """The training half's mels on the device, and the table that finds clips in them."""
-
-    mel: Tensor  # (N, M), normalised
-    offsets: Tensor  # int64, first frame of each clip
-    frames: Tensor  # int64
-
-    @classmethod
-    def of(cls, mel_NM: np.ndarray, offsets: np.ndarray, frames: np.ndarray, device: torch.device) -> "Crops":
-        """Take raw log mels (all frames, N_MELS) and the clips' places; only these clips' frames are kept."""
-        if len(offsets) == 0:
-            raise UserError("the GAN has no clip to train on or to be compared with: check the splits of the corpus")
-        kept = np.concatenate([mel_NM[start : start + n] for start, n in zip(offsets, frames, strict=True)])
-        ends = np.cumsum(frames)
-        return cls(
-            normalise(torch.from_numpy(kept)).to(device),
-            torch.from_numpy(ends - frames),
-            torch.from_numpy(np.array(frames, np.int64)),
-        )
-
-    def draw(self, clip_B: Tensor, rng: torch.Generator) -> Tensor:
-        """Cut a window of N_FRAMES from each clip, at random; normalised (B, M, F).
-
-        A shorter clip lies at a random place in silence.
-        """
-        spare_B = self.frames[clip_B] - N_FRAMES
-        part_B = torch.rand(len(clip_B), generator=rng, dtype=torch.float64)
-        start_B = torch.minimum(spare_B, torch.zeros_like(spare_B)) + (part_B * (spare_B.abs() + 1)).long()
-        return self.cut(clip_B, start_B)
-
-    def cut(self, clip_B: Tensor, start_B: Tensor) -> Tensor:
-        """Cut the window that starts at these frames of these clips; silence before and after; (B, M, F)."""
-        place_BF = start_B[:, None] + torch.arange(N_FRAMES)
-        inside_BF = (place_BF >= 0) & (place_BF < self.frames[clip_B, None])
-        index_BF = (self.offsets[clip_B, None] + place_BF).clamp(0, len(self.mel) - 1)
-        device = self.mel.device
-        mel_BFM = self.mel[index_BF.to(device)]
-        return torch.where(inside_BF.to(device)[..., None], mel_BFM, silence()).transpose(1, 2)
-
-
-def silence() -> float:
-    """The log floor in normalised units."""
-    return float(normalise(torch.tensor(math.log(LOG_FLOOR))))
 
 
 @dataclass(frozen=True)
@@ -179,7 +131,7 @@ def gradient_penalty(logit_B: Tensor, mel_BMF: Tensor) -> Tensor:
 
 def averaged_generator(
     method: GanMethod, weights: dict[str, Tensor], rng: torch.Generator, samples: int = 1024
-) -> nn.Module:
+) -> Generator:
     """Put the averaged weights into the method's generator, with batch statistics of their own."""
     method.generator.load_state_dict(weights)
     latent_NL = torch.randn(samples, method.params.latent, generator=rng).to(method.device)

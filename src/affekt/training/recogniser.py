@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from affekt.core import seeds
-from affekt.core.errors import UserError
 from affekt.core.params import RecogniserParams
 from affekt.core.stage import Stage
 from affekt.corpora.table import EMOTIONS
+from affekt.features.clips import Clips
 from affekt.features.packed import Packed
 from affekt.models.io import save_model
 from affekt.training import distributed
@@ -38,31 +37,6 @@ class RecogniserSettings:
         """Take what belongs to the training, not to the network, from a section of params.yaml."""
         names = [name for name in cls.__dataclass_fields__ if name != "seed"]
         return cls(**{name: getattr(params, name) for name in names}, seed=seed)
-
-
-@dataclass(frozen=True)
-class Clips:
-    """Whole clips side by side on the device."""
-
-    mel_BFM: Tensor  # raw log-mels (clips, longest, 80)
-    frames_B: Tensor
-    label_B: Tensor
-
-    @classmethod
-    def of(cls, packed: Packed, rows: np.ndarray, device: torch.device) -> "Clips":
-        """Take these rows of a packed corpus."""
-        if len(rows) == 0:
-            raise UserError("a recogniser has no clips: check the splits of the corpus")
-        mel_BMF, frames_B = packed.padded(rows)
-        labels = [EMOTIONS.index(emotion) for emotion in packed.clips["emotion"].iloc[rows]]
-        return cls(
-            mel_BMF.transpose(1, 2).contiguous().to(device), frames_B.to(device), torch.tensor(labels).to(device)
-        )
-
-    @classmethod
-    def of_half(cls, packed: Packed, half: str, device: torch.device) -> "Clips":
-        """Take the clips of one half of the speakers."""
-        return cls.of(packed, np.flatnonzero(packed.clips["half"].to_numpy() == half), device)
 
 
 class RecogniserMethod(Method):
@@ -115,15 +89,3 @@ def train_recogniser(stage: Stage, network_class: type[nn.Module], params: Recog
     loop = TrainSettings(steps=params.epochs * method.steps_per_epoch, seed=stage.seed("training"), bf16=params.bf16)
     result = train(method, loop, stage.work, device, stage.log, stage.progress)
     save_model(stage.out(stage.name), network, config, result.history)
-
-
-@torch.no_grad()
-def predict(network: nn.Module, clips: Clips, batch: int = 64) -> Tensor:
-    """Return the logits (clips, emotions) of whole clips, in eval mode."""
-    network.eval()
-    pieces = []
-    for start in range(0, len(clips.frames_B), batch):
-        frames_B = clips.frames_B[start : start + batch]
-        mel_BMF = clips.mel_BFM[start : start + batch, : int(frames_B.max())].transpose(1, 2)
-        pieces.append(network(mel_BMF, frames_B))
-    return torch.cat(pieces)
