@@ -1,13 +1,17 @@
 """A copy of the repository that runs its real graph at a tiny size, for the tests of the pipeline as a whole."""
 
+import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -17,10 +21,12 @@ from affekt.core.params import read_yaml
 
 ROOT = Path(__file__).parents[1]
 TOOLS = Path(sys.executable).parent
-LIMIT_S = 300  # far more than a tiny run takes; a test that hangs ends
+OWN_SETTINGS = ("AFFEKT_", "DVC_", "MLFLOW_", "SNAKEMAKE_")  # of the person who tests: not for the copies
+POLL_S = 0.002
+LIMIT_S = 600  # far more than a tiny run takes; a test that hangs ends
 # Small, but each training takes more steps than lie between two checkpoints: half the speakers say 60 clips, so an
 # epoch of batches of 2 has 30 steps.
-TRAINED = {"channels": 4, "epochs": 6, "batch": 2, "crop_frames": 32, "bf16": False}
+TRAINED: dict[str, object] = {"channels": 4, "epochs": 6, "batch": 2, "crop_frames": 32, "bf16": False}
 TINY: dict[str, dict[str, object]] = {
     "compute": {"device": "cpu", "threads": 1},
     "corpus": {"name": "demo"},
@@ -59,52 +65,67 @@ def change_params(folder: Path, section: str, **values: object) -> None:
     yaml.dump(params, folder / "params.yaml")
 
 
-def start(folder: Path, *command: str) -> "subprocess.Popen[str]":
-    """Start `python`, `dvc` or `snakemake` in a folder, with that folder's code, as a process group of its own."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AFFEKT_", "DVC_"))}
-    environment = kept | {
+class Process:
+    """`python`, `dvc` or `snakemake`, started in a copy with that copy's code, as a process group of its own."""
+
+    def __init__(self, folder: Path, *command: str, **environment: str):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
+        # A file, since a pipe that nobody reads would fill up.
+        self._output = tempfile.TemporaryFile("w+", dir=folder.parent)  # noqa: SIM115 (it lives as long as this)
+        self._popen = subprocess.Popen(
+            [str(TOOLS / command[0]), *command[1:]],
+            cwd=folder, env={**kept, **environment_of(folder), **environment}, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def output(self) -> str:
+        """Return what it printed so far."""
+        self._output.seek(0)
+        return self._output.read()
+
+    def finish(self, code: int | None = 0) -> str:
+        """Wait for its end and check its exit code (None: any but 0); return what it printed."""
+        try:
+            found = self._popen.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        assert found != 0 if code is None else found == code, self.output()
+        return self.output()
+
+    def wait_until(self, happened: Callable[[], bool]) -> None:
+        """Wait for something that it does; fail when it ends before."""
+        deadline = time.monotonic() + LIMIT_S
+        while not happened():
+            assert self._popen.poll() is None, self.output()
+            assert time.monotonic() < deadline
+            time.sleep(POLL_S)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it and all that it started."""
+        os.killpg(self._popen.pid, number)
+
+    def kill(self) -> None:
+        """Kill it and all that it started, if it still runs, as a machine that loses power would."""
+        if self._popen.poll() is None:
+            self.signal(signal.SIGKILL)
+            self._popen.wait()
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """The variables that make the tools of this environment work on a copy and nothing else."""
+    return {
         "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(folder / "src"),  # before the editable install
+        "PYTHONPATH": str(folder / "src"),  # comes before the editable install
         "PYTHONDONTWRITEBYTECODE": "1",
         "DVC_NO_ANALYTICS": "1",
         "DVC_SITE_CACHE_DIR": str(folder / ".dvc" / "site"),
     }
-    return subprocess.Popen(
-        [str(TOOLS / command[0]), *command[1:]],
-        cwd=folder, env=environment, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
 
 
-def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
-    """Wait for a process and its exit code; return what it printed."""
-    try:
-        output, _ = process.communicate(timeout=LIMIT_S)
-    except subprocess.TimeoutExpired:
-        kill(process)
-        raise
-    assert process.returncode == code, output
-    return output
-
-
-def run(folder: Path, *command: str, code: int = 0) -> str:
+def run(folder: Path, *command: str, code: int | None = 0) -> str:
     """Run a command to its end; return what it printed."""
-    return finish(start(folder, *command), code)
-
-
-def kill(process: "subprocess.Popen[str]") -> None:
-    """Kill a process and all that it started, as a machine that loses power would."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
-def wait_until(happened: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    """Wait for something that a running process does; fail when it ends first."""
-    deadline = time.monotonic() + LIMIT_S
-    while not happened():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    return Process(folder, *command).finish(code)
 
 
 def graph_of(folder: Path) -> dict[str, StageSpec]:
@@ -115,3 +136,18 @@ def graph_of(folder: Path) -> dict[str, StageSpec]:
 def hash_outs(folder: Path, stage: str) -> dict[str, str]:
     """Hash each out of a stage."""
     return {out: sha256_tree(folder / out) for out in graph_of(folder)[stage].outs}
+
+
+def read_lock(folder: Path) -> Any:
+    """Read dvc.lock: the hashes of all that each stage read and wrote."""
+    return read_yaml(folder / "dvc.lock")["stages"]
+
+
+def copy_run(folder: Path, target: Path) -> Path:
+    """Copy what was run elsewhere, but not DVC's cache, from which it would restore outs that are away."""
+    left = shutil.ignore_patterns("cache", "tmp", "site", "mlartifacts", "work", "__pycache__")
+    shutil.copytree(folder, target, ignore=left)
+    # A new store would take seconds to make; only where the old one puts artifacts has to change.
+    with contextlib.closing(sqlite3.connect(target / "mlflow.db")) as store, store:
+        store.execute("UPDATE experiments SET artifact_location = ?", ((target / "mlartifacts").as_uri(),))
+    return target

@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from affekt.core.errors import UserError
@@ -33,6 +34,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         sync(temporary)
         os.replace(temporary, path)
         sync(path.parent)
+    except OSError as error:
+        error.filename = str(path)  # a failing write knows no name, and the temporary one is gone
+        raise
     finally:
         remove(temporary)
 
@@ -55,11 +59,14 @@ def remove(path: Path) -> None:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Move a finished file or folder to its place, over whatever is there."""
+    """Move a finished file or folder to its place; an old folder steps aside first, so that a kill loses neither."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    aside = source.with_name(f"{source.name}.old")
     if target.is_dir() and not target.is_symlink():
-        shutil.rmtree(target)
+        remove(aside)
+        os.replace(target, aside)
     os.replace(source, target)
+    remove(aside)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -99,11 +106,12 @@ def sha256_tree(path: Path) -> str:
 
 def save_tensors(path: Path, tensors: "Mapping[str, Tensor]", metadata: Mapping[str, str] | None = None) -> None:
     """Write named tensors as safetensors with text metadata, atomically."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(whole, temporary, metadata=dict(metadata or {}))
+        # Not save_file: its error hides the errno of a full disk.
+        temporary.write_bytes(save(whole, metadata=dict(metadata or {})))
 
 
 def load_tensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
@@ -127,7 +135,8 @@ def save_array(path: Path, array: "np.ndarray") -> None:
     import numpy as np
 
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, array, allow_pickle=False)
+        # Through `write` alone: for a true file numpy writes by itself and hides the errno of a full disk.
+        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)  # type: ignore[call-overload]
 
 
 def load_array(path: Path, mmap: bool = True) -> "np.ndarray":

@@ -87,4 +87,5 @@ def source_hashes(root: Path, graph: Mapping[str, StageSpec]) -> dict[str, str]:
     """Hash what the whole graph is made from: every dep that no stage makes (code, manifests, folds)."""
     made = {out for spec in graph.values() for out in spec.outs}
     sources = sorted({dep for spec in graph.values() for dep in spec.deps} - made)
-    return {source: sha256_tree(root / source) for source in sources}
+    # Only tags are made of these: that another stage's source is away must not end this one.
+    return {source: sha256_tree(root / source) if (root / source).exists() else "absent" for source in sources}

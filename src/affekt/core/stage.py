@@ -143,20 +143,24 @@ class Stage:
             started = time.monotonic()
             try:
                 main(self)
+                hashes = self._hash_outs() if self.rank == 0 else {}
             except BaseException:
                 if self.rank == 0:
                     self.tracker.finish("FAILED", {})
                 raise
+            wait_for_others()
             if self.rank == 0:
-                self._publish()
+                self._publish(hashes)
                 shutil.rmtree(self.work)
                 logger.info("%s: done in %.1f s", self.name, time.monotonic() - started)
 
-    def _publish(self) -> None:
+    def _hash_outs(self) -> dict[str, str]:
         missing = [out for out in self.spec.outs if not (self._outs / out).exists()]
         if missing:
             raise StageError(f"stage {self.name} did not make {', '.join(missing)}, which dvc.yaml declares")
-        hashes = {f"affekt.out.{out}": files.sha256_tree(self._outs / out) for out in self.spec.outs}
+        return {f"affekt.out.{out}": files.sha256_tree(self._outs / out) for out in self.spec.outs}
+
+    def _publish(self, hashes: Mapping[str, str]) -> None:
         self.tracker.artifacts = self._artifacts
         for out in self.spec.outs:
             if out.startswith("reports/metrics") or out.endswith(".json"):
@@ -200,6 +204,15 @@ class Stage:
     def _hash(value: Any) -> str:
         text = json.dumps(value, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+
+
+def wait_for_others() -> None:
+    """Under torchrun, wait until every process has left the stage's script: the first one then clears the work folder."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from torch import distributed
+
+        if distributed.is_initialized():
+            distributed.barrier()
 
 
 def git_commit(root: Path) -> str:

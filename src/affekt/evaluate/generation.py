@@ -14,9 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from affekt.features.crops import Crops
+from affekt.features.crops import N_FRAMES, Crops
 from affekt.features.mel import MEL_SCALE, denormalise
-from affekt.models.gan import N_FRAMES
 
 NEIGHBOURS = 5  # k of precision, recall, density and coverage (Naeem et al. 2020, section 4)
 HOP = 8  # frames between the training windows in which nearest neighbours are looked for: 93 ms

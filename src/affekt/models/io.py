@@ -28,7 +28,14 @@ def network_name(folder: Path) -> str:
     """Return the class name of the network that a folder holds."""
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: there is no trained model; run `make repro` first")
-    return str(read_json(folder / "config.json").get("network"))
+    return str(_read_config(folder).get("network"))
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    found = read_json(folder / "config.json")
+    if not isinstance(found, dict) or not isinstance(found.get("config"), dict):
+        raise UserError(f"{folder / 'config.json'}: names no network and config; rebuild it by `dvc repro`")
+    return found
 
 
 def load_model(folder: Path, network: type[N], device: torch.device) -> N:
@@ -36,7 +43,10 @@ def load_model(folder: Path, network: type[N], device: torch.device) -> N:
     found = network_name(folder)
     if found != network.__name__:
         raise UserError(f"{folder / 'config.json'}: holds a {found}, expected a {network.__name__}")
-    module = network(**read_json(folder / "config.json")["config"])
+    try:
+        module = network(**_read_config(folder)["config"])
+    except TypeError as error:
+        raise UserError(f"{folder / 'config.json'}: does not fit a {network.__name__}: {error}") from None
     tensors, _ = load_tensors(folder / "weights.safetensors")
     try:
         module.load_state_dict(tensors)

@@ -31,7 +31,9 @@ class ConvRecogniser(nn.Module):
     def embed(self, mel_BMF: Tensor, frames_B: Tensor | None = None) -> Tensor:
         """Return the pooled features (B, 8 * channels) of raw log-mels (B, 80, F) with `frames_B` valid frames."""
         x_BCMF = normalise_level(mel_BMF, frames_B)[:, None]
-        for layer, stride in ((self.stem, 2), (self.middle, STRIDE), (self.top, STRIDE)):
+        mask_BF = None
+        # A mask after every convolution: the next one must see the zeros that it sees at the end of a clip alone.
+        for layer, stride in ((self.stem, 2), *((layer, STRIDE) for layer in (*self.middle, *self.top))):
             x_BCMF = layer(x_BCMF)
             mask_BF = frame_mask(frames_B, x_BCMF.shape[-1], stride, x_BCMF.device)
             if mask_BF is not None:

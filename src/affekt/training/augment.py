@@ -22,12 +22,12 @@ def draw(rng: torch.Generator, shape: tuple[int, ...], low: float, high: float, 
 def random_views(mel_BFM: Tensor, frames_B: Tensor, crop: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """Cut one stretched and shifted window of `crop` frames from each clip.
 
-    Returns mels (B, M, crop), 0 beyond a clip's end, and the number of valid frames (B,).
+    Returns mels (B, M, crop), padding beyond a clip's end, and the number of valid frames (B,).
     """
     batch, total, bands = mel_BFM.shape
     device = mel_BFM.device
     speed_B = draw(rng, (batch,), 1 - STRETCH, 1 + STRETCH, device)
-    stretched_B = torch.div(frames_B, speed_B, rounding_mode="floor").clamp(min=1)
+    stretched_B = torch.div(frames_B - 1, speed_B, rounding_mode="floor") + 1  # the last one reads the last frame
     start_B = (draw(rng, (batch,), 0, 1, device) * (stretched_B - crop).clamp(min=0)).floor()
     time_BF = (start_B[:, None] + torch.arange(crop, device=device)) * speed_B[:, None]
     time_BF = time_BF.clamp(max=total - 1)

@@ -1,0 +1,105 @@
+"""Stages that are killed, started twice or given a broken params.yaml lose nothing and leave nothing half-done."""
+
+import contextlib
+import shutil
+import signal
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_copy import Process, hash_outs, run
+
+from affekt.core.files import load_tensors
+
+pytestmark = pytest.mark.slow
+
+Start = Callable[..., Process]
+CHECKPOINTS = dict.fromkeys(("recogniser", "judge", "gan", "vocoder"), "checkpoint") | {"maximise": "optimise"}
+
+
+def remove_outs(folder: Path, stage: str) -> None:
+    for out in hash_outs(folder, stage):
+        path = folder / out
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def checkpoints(folder: Path, stage: str) -> list[Path]:
+    """List the checkpoints of a stage that did not end."""
+    return list((folder / "work" / stage).glob(f"*/{CHECKPOINTS[stage]}.safetensors"))
+
+
+def first_logged_step(folder: Path, stage: str) -> int:
+    """Return the first step that the last run of a stage logged."""
+    query = (
+        "SELECT min(step) FROM metrics WHERE run_uuid ="
+        " (SELECT run_uuid FROM runs WHERE name = ? AND status = 'FINISHED' ORDER BY start_time DESC LIMIT 1)"
+    )
+    with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as store:
+        return int(store.execute(query, (stage,)).fetchone()[0])
+
+
+@pytest.mark.parametrize("stage", CHECKPOINTS)
+def test_a_killed_stage_resumes_to_the_same_bits(stage: str, copy: Path, first_run: Path, start: Start) -> None:
+    remove_outs(copy, stage)
+    killed = start(copy, "python", "-m", f"pipeline.{stage}")
+    killed.wait_until(lambda: bool(checkpoints(copy, stage)))
+    killed.kill()
+    killed.finish(code=-signal.SIGKILL)
+    assert not [out for out in hash_outs(first_run, stage) if (copy / out).exists()]
+    (checkpoint,) = checkpoints(copy, stage)
+    done = int(load_tensors(checkpoint)[1]["step"])
+    assert done > 0
+    # What a kill in the middle of a checkpoint's writing would leave as well.
+    (checkpoint.parent / f".{checkpoint.name}.0123abcd.tmp").write_bytes(checkpoint.read_bytes()[:1000])
+
+    run(copy, "dvc", "repro", stage)
+
+    assert hash_outs(copy, stage) == hash_outs(first_run, stage)
+    assert (copy / "dvc.lock").read_text() == (first_run / "dvc.lock").read_text()
+    assert not checkpoint.parent.exists(), "the work folder of what was killed was not used"
+    if stage != "maximise":  # which logs its steps when all are done
+        assert first_logged_step(copy, stage) >= done
+
+
+def test_a_killed_repro_goes_on_where_it_was(copy: Path, first_run: Path, start: Start) -> None:
+    """DVC itself is killed too: its locks are stale, which must not stop the next one."""
+    remove_outs(copy, "gan")
+    killed = start(copy, "dvc", "repro", "gan")
+    killed.wait_until(lambda: bool(checkpoints(copy, "gan")))
+    killed.kill()
+    (checkpoint,) = checkpoints(copy, "gan")
+    done = int(load_tensors(checkpoint)[1]["step"])
+    run(copy, "dvc", "repro", "gan")
+    assert hash_outs(copy, "gan") == hash_outs(first_run, "gan")
+    assert first_logged_step(copy, "gan") >= done
+
+
+@pytest.mark.parametrize("command", [("python", "-m", "pipeline.gan"), ("dvc", "repro", "gan")], ids=["python", "dvc"])
+def test_a_second_run_at_once_is_refused(command: tuple[str, ...], copy: Path, first_run: Path, start: Start) -> None:
+    remove_outs(copy, "gan")
+    first = start(copy, *command)
+    first.wait_until(lambda: bool(checkpoints(copy, "gan")))
+    first.signal(signal.SIGSTOP)  # so that it cannot be done before the second one looks
+    said = run(copy, *command, code=None)
+    first.signal(signal.SIGCONT)
+    first.finish()
+    assert hash_outs(copy, "gan") == hash_outs(first_run, "gan")
+    assert "Traceback" not in said
+    if command[0] == "python":
+        assert said == f"affekt: gan: stage gan is already running in {copy}; wait for it, or stop that process\n"
+    else:
+        errors = [line for line in said.splitlines() if line.startswith("ERROR")]
+        assert len(errors) == 1, said
+
+
+def test_a_typo_in_params_is_one_line_and_changes_nothing(copy: Path) -> None:
+    before = hash_outs(copy, "gan")
+    params = copy / "params.yaml"
+    params.write_text(params.read_text().replace("  r1_every:", "  r1_evry:"))
+    said = run(copy, "python", "-m", "pipeline.gan", code=1)
+    assert said.startswith("affekt: gan: ")
+    assert said.count("\n") == 1
+    assert "gan.r1_evry: unknown key; did you mean `r1_every`?" in said
+    params.write_text(params.read_text().replace("  r1_evry:", "  r1_every:"))
+    assert hash_outs(copy, "gan") == before
