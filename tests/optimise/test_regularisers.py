@@ -1,10 +1,10 @@
-"""The shell is chi-square's negative log-density; distances are distances."""
+"""The shell is chi-square's negative log-density."""
 
 import pytest
 import torch
 from scipy.stats import chi2
 
-from affekt.optimise.regularisers import distance_from_start, shell
+from affekt.optimise.regularisers import shell
 
 
 def test_shell_is_the_chi_square_density_above_its_mode() -> None:
@@ -29,9 +29,3 @@ def test_shell_is_finite_at_the_origin_and_refuses_planes() -> None:
     assert gradient.isfinite().all()
     with pytest.raises(ValueError, match="at least 3 dimensions, got 2"):
         shell(torch.ones(1, 2), torch.ones(1, 2))
-
-
-def test_distance_from_start() -> None:
-    start = torch.zeros(2, 3, 4)
-    assert distance_from_start(start, start).tolist() == [0, 0]
-    assert distance_from_start(start + 2, start).tolist() == [4, 4]

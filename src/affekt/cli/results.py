@@ -21,6 +21,7 @@ examples:
   affekt compare results/demo.json results/ravdess.json"""
 
 SPEED_KEY = "x_realtime"
+README_PRESET = "ravdess"  # whose results the README shows
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Join metrics, provenance and speeds into one file."""
     from affekt.core.files import write_json
+    from affekt.report.readme import write_results
 
     root = find_root()
     name = matching_preset(root, args.preset)
@@ -49,6 +51,9 @@ def run(args: argparse.Namespace) -> int:
     target = root / "results" / f"{name}.json"
     write_json(target, results)
     print(f"{target.relative_to(root)}: {len(results)} values")
+    if name == README_PRESET:
+        write_results(root / "README.md", results)
+        print("README.md: its tables follow them")
     return 0
 
 

@@ -92,6 +92,11 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def list_files(folder: Path) -> list[Path]:
+    """List the files below a folder, sorted, without what Snakemake leaves there."""
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SNAKEMAKE_TIMESTAMP)
+
+
 def sha256_tree(path: Path) -> str:
     """Return the hex sha256 of a file, or of a folder's sorted relative names and contents."""
     if path.is_file():
@@ -99,7 +104,7 @@ def sha256_tree(path: Path) -> str:
     if not path.is_dir():
         raise UserError(f"{path}: is missing; run `dvc repro`, which makes what a stage needs")
     digest = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file() and p.name != SNAKEMAKE_TIMESTAMP):
+    for file in list_files(path):
         digest.update(f"{file.relative_to(path).as_posix()}\0{sha256_file(file)}\n".encode())
     return digest.hexdigest()
 

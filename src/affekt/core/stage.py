@@ -207,7 +207,7 @@ class Stage:
 
 
 def wait_for_others() -> None:
-    """Under torchrun, wait until every process has left the stage's script: the first one then clears the work folder."""
+    """Under torchrun, wait until every process is through: the first one then clears the work folder."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         from torch import distributed
 

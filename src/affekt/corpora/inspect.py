@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from affekt.core.errors import UserError
+from affekt.core.files import list_files
 from affekt.corpora.audio import BadAudio, decode, resample, to_int16, to_mono, trim
 from affekt.corpora.naming import ClipName, parse_name
 from affekt.corpora.request import quiet
@@ -48,7 +49,7 @@ def inspect_folder(
     """
     groups = [frozenset(group) for group in known_duplicates]
     result, of_audio, of_name = Inspection(), {}, {}  # type: ignore[var-annotated]
-    files = sorted(path for path in raw.rglob("*") if path.is_file())
+    files = list_files(raw)
     for path in progress(files, "files inspected", len(files)):
         relative = path.relative_to(raw).as_posix()
         try:

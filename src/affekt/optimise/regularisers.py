@@ -19,8 +19,3 @@ def shell(variable_B: Tensor, start_B: Tensor) -> Tensor:
     if mode <= 0:
         raise ValueError(f"the shell needs a variable of at least 3 dimensions, got {mode + 2}")
     return 0.5 * (energy_B - mode) - 0.5 * mode * (energy_B / mode).log()
-
-
-def distance_from_start(variable_B: Tensor, start_B: Tensor) -> Tensor:
-    """Mean squared distance from the start (B,)."""
-    return (variable_B - start_B).flatten(1).square().mean(dim=1)
