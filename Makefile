@@ -1,4 +1,4 @@
-# `make repro` and `make test` need nothing but Python 3.11, git and a network that reaches the package registry.
+# `make repro` and `make test` need nothing but Python 3.11, make, gcc, git and a network that reaches the package registry.
 # The registry, its mirror and its certificates are pip's business (pip.conf, PIP_* variables): none is named here.
 
 PYTHON ?= python3.11

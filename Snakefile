@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 
 # The commands say `python`: it has to be the one that runs Snakemake, whether its environment is activated or not.
 os.environ.update(PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+# Stages run beside each other: threads that spin while they wait would take the others' time (see core/stage.py).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Snakemake exports its own thread count to jobs. Threads are a parameter of a stage: its bits depend on them.
 shell.prefix("unset OMP_NUM_THREADS MKL_NUM_THREADS OPENBLAS_NUM_THREADS NUMEXPR_NUM_THREADS; ")
 
@@ -28,9 +30,14 @@ declared = lambda section: {key: reduce(getitem, key.split("."), values) for key
 # Snakemake knows the parameters of its own runs only; dvc.lock knows those of DVC's. What differs there counts by
 # the age of params.yaml; `ancient` keeps the set of inputs the same when nothing differs.
 aged = lambda section: (str if section.hash_info.value != declared(section) else ancient)(section.def_path)
-commit = lambda rules: shell(
-    "dvc commit -f -q {}".format(shlex.join(name for name, rule in rule_of.items() if rule in rules))
-)
+
+
+def commit(jobs):
+    """Enter the outs of jobs in dvc.lock; only of these: what else is there may be of other inputs."""
+    rules = {job.rule.name for job in jobs}
+    names = [name for name, rule in rule_of.items() if rule in rules]
+    if names:  # without a name `dvc commit` would take every stage
+        shell("dvc commit -f -q " + shlex.join(names))
 
 
 rule all:
@@ -70,11 +77,9 @@ for stage in stages:
 
 # What ran here counts for DVC too: dvc.lock takes its hashes, and `dvc status` is clean.
 onsuccess:
-    commit({job.rule.name for job in workflow.dag.jobs})
+    commit(workflow.dag.finished_jobs)
 
 
 # So does what was finished before a failure.
 onerror:
-    finished = {job.rule.name for job in workflow.dag.finished_jobs}
-    if finished:
-        commit(finished)
+    commit(workflow.dag.finished_jobs)

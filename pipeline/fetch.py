@@ -16,6 +16,7 @@ def main(stage: Stage) -> None:
         facts=stage.dep(name),
         out=out,
         work=stage.work,
+        downloads=stage.downloads,
         mirror=os.environ.get("AFFEKT_MIRROR") or None,
         demo=stage.params(DemoParams),
         seed=stage.seed("speech"),

@@ -60,7 +60,7 @@ def test_missing_and_unfit_files_are_faults(clone: Path, capsys: pytest.CaptureF
     assert "run `make repro` first" in capsys.readouterr().err
 
 
-def test_commit_tells_changed_code_but_not_changed_params(tmp_path: Path) -> None:
+def test_commit_tells_changed_code_but_not_changed_params_or_the_readme(tmp_path: Path) -> None:
     assert commit_of(tmp_path) == "unknown"
 
     def git(*words: str) -> str:
@@ -68,13 +68,14 @@ def test_commit_tells_changed_code_but_not_changed_params(tmp_path: Path) -> Non
         done = subprocess.run(["git", "-C", tmp_path, *identity, *words], capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
-    for name in ("params.yaml", "code.py"):
+    for name in ("params.yaml", "README.md", "code.py"):
         (tmp_path / name).write_text("a\n")
     git("init", "-q")
     git("add", ".")
     git("commit", "-qm", "first")
     head = git("rev-parse", "HEAD")
     (tmp_path / "params.yaml").write_text("b\n")
+    (tmp_path / "README.md").write_text("b\n")
     assert commit_of(tmp_path) == head
     (tmp_path / "code.py").write_text("b\n")
     assert commit_of(tmp_path) == f"{head} (with changes)"

@@ -86,6 +86,22 @@ def test_a_full_disk_at_any_step_leaves_the_old_file(
     assert os.listdir(tmp_path) == ["a.json"]
 
 
+def failing_write(path: Path, error: OSError) -> OSError:
+    with pytest.raises(OSError, match=str(error.strerror)) as caught, files.atomic_path(path):
+        raise error
+    return caught.value
+
+
+def test_a_failure_names_the_file_that_failed(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    assert failing_write(path, OSError(errno.EIO, "broken")).filename == str(path)  # a write knows no name
+    with pytest.raises(OSError, match="No such file") as caught, files.atomic_path(path):
+        pass  # never written: sync names the temporary file
+    assert caught.value.filename == str(path)
+    other = str(tmp_path / "other.wav")
+    assert failing_write(path, PermissionError(errno.EACCES, "denied", other)).filename == other
+
+
 def test_a_disk_that_is_really_full_is_named_with_its_file_and_left_empty(tmp_path: Path) -> None:
     if subprocess.run([*IN_A_FULL_DISK, str(tmp_path), "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine lets no process mount a file system of its own")

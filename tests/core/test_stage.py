@@ -39,6 +39,7 @@ class SilentTracker:
         self.artifacts: list[Path] = []
         self.logged: list[tuple[dict[str, float], int]] = []
         self.status = ""
+        self.there: list[bool] = []  # whether each artifact was there at the end
         SilentTracker.all.append(self)
 
     def log(self, metrics: Mapping[str, float], step: int = 0) -> None:
@@ -46,6 +47,7 @@ class SilentTracker:
 
     def finish(self, status: str, tags: Mapping[str, str]) -> None:
         self.status = status
+        self.there = [path.exists() for path in self.artifacts]
         self.tags |= tags
 
 
@@ -171,6 +173,31 @@ def test_a_missing_out_is_named_and_nothing_is_published(root: Path) -> None:
     assert SilentTracker.all[-1].status == "FAILED"
 
 
+def test_a_run_whose_outs_could_not_be_put_in_place_is_not_finished(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left")
+
+    monkeypatch.setattr(files, "replace", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        make_data(root)
+    assert SilentTracker.all[-1].status == "FAILED"
+
+
+def test_downloads_outlive_success_and_other_inputs(root: Path) -> None:
+    def main(stage: Stage) -> None:
+        stage.downloads.mkdir(parents=True)
+        (stage.downloads / "archive").touch()
+        make_first(stage)
+
+    Stage(root, "first").execute(main)
+    edit(root / "params.yaml", "\nseed: 0 ", "\nseed: 1 ")
+    again = Stage(root, "first")
+    assert (again.downloads / "archive").exists()
+    assert root / "work" in again.downloads.parents
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_a_failure_leaves_old_outs_and_the_work(error: type[BaseException], root: Path) -> None:
     make_data(root)
@@ -278,7 +305,9 @@ def test_the_run_says_what_was_read_and_written(root: Path) -> None:
     tracker = SilentTracker.all[-1]
     assert tracker.logged == [({"toy/loss": 2.0}, 3), ({"toy/ua": 0.5}, 0)]
     assert tracker.params == {"vocoding.clips": 12, "vocoding.griffin_lim_iterations": 60}
-    assert [path.name for path in tracker.artifacts] == ["second", "second.json"]
+    outs = [root / "reports" / "parts" / "second", root / "reports" / "metrics" / "second.json"]
+    assert tracker.artifacts == outs  # in place before the run is called finished
+    assert tracker.there == [True, True]
     assert tracker.tags["affekt.stage"] == "second"
     assert tracker.tags["affekt.key"] == stage.key
     assert tracker.tags["affekt.dep.data/made"] == files.sha256_tree(root / "data" / "made")
@@ -302,7 +331,9 @@ def test_other_processes_of_torchrun_neither_write_outs_nor_track(root: Path, mo
 # -- as a process
 
 
-def test_run_names_the_stage_in_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_names_the_stage_in_one_line(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def main(stage: Stage) -> None:
         raise AssertionError("never reached")
 
@@ -314,6 +345,7 @@ def test_run_names_the_stage_in_one_line(root: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(stage_module.inspect, "getsourcefile", lambda _: str(root / "pipeline" / "first.py"))
     monkeypatch.setattr(sys, "argv", ["first.py"])
+    monkeypatch.setattr(stage_module, "limit_threads", lambda threads: None)  # this process has other tests to run
     cases: list[tuple[OSError | UserError, str]] = [
         (UserError("a.wav: is empty; remove it"), "affekt: first: a.wav: is empty; remove it"),
         (
@@ -326,16 +358,18 @@ def test_run_names_the_stage_in_one_line(root: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(Stage, "execute", refuse(error))
         with pytest.raises(SystemExit) as caught:
             run(main)
-        assert str(caught.value.code).startswith(line)
-        assert "\n" not in str(caught.value.code)
+        assert caught.value.code == 2
+        shown = capsys.readouterr().err
+        assert shown.startswith(line)
+        assert len(shown.splitlines()) == 1
     monkeypatch.setattr(Stage, "execute", refuse(PermissionError(errno.EACCES, "no")))
     with pytest.raises(PermissionError):  # not the user's to mend by space: shown whole
         run(main)
 
 
-def start(root: Path, body: str) -> "subprocess.CompletedProcess[str]":
+def start(root: Path, body: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     (root / "pipeline" / "first.py").write_text(SCRIPT.format(body=body))
-    environment = os.environ | NO_SERVER
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"} | NO_SERVER | variables
     command = [sys.executable, "-m", "pipeline.first"]
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
@@ -359,6 +393,17 @@ def test_a_process_without_its_tracking_server_succeeds_with_one_warning(root: P
 def test_a_broken_params_file_ends_a_process_with_one_line(root: Path) -> None:
     edit(root / "params.yaml", "latent: 512", "latent: many")
     result = start(root, "pass")
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stderr.startswith(f"affekt: first: {root}/params.yaml: gan.latent: got 'many'; ")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_process_has_one_thread_and_patient_ones_unless_told_otherwise(root: Path) -> None:
+    body = (
+        "import os, torch; out = stage.out('made'); out.mkdir(); "
+        "(out / 'text').write_text(f\"{torch.get_num_threads()} {os.environ['OMP_WAIT_POLICY']}\")"
+    )
+    for variables, expected in (({}, "1 PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "1 ACTIVE")):
+        result = start(root, body, OMP_NUM_THREADS="2", **variables)
+        assert result.returncode == 0, result.stderr
+        assert (root / "data" / "made" / "text").read_text() == expected

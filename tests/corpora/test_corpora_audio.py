@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.core.errors import UserError
-from affekt.corpora.audio import BadAudio, read_audio, resample, to_int16, trim
+from affekt.corpora.audio import BadAudio, read_audio, resample, to_int16, trim, trim_bounds
 from affekt.corpora.table import SAMPLE_RATE
 
 
@@ -97,6 +97,16 @@ def test_trimming_finds_the_speech_within_a_frame(before: int, length: int, afte
     assert np.isclose((kept**2).sum(), (speech**2).sum(), rtol=1e-5), "no speech may be lost"
     wider = trim(clip, 40.0, 0.05)
     assert len(kept) <= len(wider) <= min(len(clip), len(kept) + 2 * round(0.05 * SAMPLE_RATE))
+
+
+def test_bounds_are_sample_numbers_of_the_clip() -> None:
+    clip = np.concatenate([np.zeros(8192, np.float32), tone(SAMPLE_RATE, seconds=1.0), np.zeros(8192, np.float32)])
+    start, stop = trim_bounds(clip, 40.0, 0.05)
+    assert np.array_equal(clip[start:stop], trim(clip, 40.0, 0.05))
+    assert 8192 - 1024 - 0.05 * SAMPLE_RATE <= start <= 8192 - 0.05 * SAMPLE_RATE + 256
+    assert 8192 + SAMPLE_RATE <= stop <= len(clip)
+    assert trim_bounds(clip, 40.0, 1.0) == (0, len(clip))  # a margin ends where the clip does
+    assert trim_bounds(np.zeros(5000, np.float32), 40.0, 0.05) == (0, 5000)
 
 
 @given(st.integers(-32768, 32767))

@@ -23,7 +23,7 @@ SMALL = DemoParams(voices=8, statements=1, repetitions=1)
 
 
 def fetch(out: Path, seed: int = 0, facts: Path = FACTS, params: DemoParams = SMALL) -> Path:
-    demo.fetch(FetchRequest(facts, out, out, None, params, seed))
+    demo.fetch(FetchRequest(facts, out, out, out, None, params, seed))
     return out
 
 

@@ -141,10 +141,10 @@ def note_archive(facts: Path, size: int = 10, md5: str = "0" * 32) -> None:
     (facts / "archive.json").write_text(json.dumps(value))
 
 
-def fetch(facts: Path, tmp_path: Path, mirror: str) -> dict[str, str]:
+def fetch(facts: Path, tmp_path: Path, mirror: str | None) -> dict[str, str]:
     demo = DemoParams(voices=8, statements=1, repetitions=1)
     out = tmp_path / "out"
-    ravdess.fetch(FetchRequest(facts, out, tmp_path / "work", mirror, demo, 0))
+    ravdess.fetch(FetchRequest(facts, out, tmp_path / "work", tmp_path / "downloads", mirror, demo, 0))
     return {p.relative_to(out).as_posix(): ravdess.pcm_sha256(p) for p in sorted(out.rglob("*")) if p.is_file()}
 
 
@@ -187,6 +187,40 @@ def test_the_archive_comes_from_any_mirror(facts: Path, tmp_path: Path, kind: st
             assert fetch(facts, tmp_path, url) == wanted
     else:
         assert fetch(facts, tmp_path, str(tmp_path / "mirror")) == wanted
+
+
+@pytest.mark.parametrize("state", ["whole", "part"])
+def test_an_archive_is_downloaded_once(facts: Path, tmp_path: Path, state: str) -> None:
+    make_clips(tmp_path / "clips", ".wav")
+    make_archive(facts, tmp_path / "mirror" / "ravdess", tmp_path / "clips")
+    with serve(tmp_path / "mirror") as url:
+        first = fetch(facts, tmp_path, url)
+    kept = tmp_path / "downloads" / json.loads((facts / "archive.json").read_text())["md5"] / "Speech.zip"
+    shutil.rmtree(tmp_path / "out")
+    shutil.rmtree(tmp_path / "work")  # as after success, or with another seed
+    if state == "part":
+        kept.rename(kept.with_name("Speech.zip.part"))
+    assert fetch(facts, tmp_path, None) == first  # nobody listens at the published address
+    assert kept.is_file()
+
+
+def test_single_files_are_downloaded_once(facts: Path, tmp_path: Path) -> None:
+    make_clips(tmp_path / "mirror" / "ravdess", ".flac")
+    note_archive(facts)
+    with serve(tmp_path / "mirror") as url:
+        first = fetch(facts, tmp_path, url)
+        shutil.rmtree(tmp_path / "out")
+        shutil.rmtree(tmp_path / "work", ignore_errors=True)
+        for path in (tmp_path / "mirror").rglob("*.flac"):
+            path.write_bytes(b"other")
+        assert fetch(facts, tmp_path, url) == first
+
+
+def test_a_local_archive_is_not_kept_twice(facts: Path, tmp_path: Path) -> None:
+    make_clips(tmp_path / "clips", ".wav")
+    make_archive(facts, tmp_path / "mirror" / "ravdess", tmp_path / "clips")
+    fetch(facts, tmp_path, str(tmp_path / "mirror"))
+    assert not (tmp_path / "downloads").exists()
 
 
 @pytest.mark.parametrize("kind", ["folder", "http", "archive"])

@@ -46,7 +46,8 @@ def test_the_file_is_named_safetensors_and_nothing_else(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "c.safetensors", state)
     tensors, metadata = files.load_tensors(tmp_path / "c.safetensors")
     assert {name.split("/")[0] for name in tensors} == {"module", "ema", "optimiser"}
-    assert set(metadata) == {"format", "step", "history"}
+    assert set(metadata) == {"format", "device", "step", "history"}
+    assert metadata["device"] == "cpu"
     assert [path.name for path in tmp_path.iterdir()] == ["c.safetensors"]
 
 
@@ -56,6 +57,20 @@ def test_a_checkpoint_before_the_first_update_loads(tmp_path: Path) -> None:
     load_checkpoint(tmp_path / "c.safetensors", fresh)
     assert fresh.step == 0
     assert fresh.optimisers["net"].state_dict()["state"] == {}
+
+
+def test_that_of_another_kind_of_device_is_not_continued(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, trained(3))
+    tensors, metadata = files.load_tensors(path)
+    files.save_tensors(path, tensors, metadata | {"device": "cuda"})
+    fresh, untouched = LoopState(Toy(), SETTINGS, CPU), LoopState(Toy(), SETTINGS, CPU)
+    load_checkpoint(path, fresh)
+    assert fresh.step == 0
+    assert fresh.history == {"step": []}
+    for name, module in untouched.method.modules.items():
+        torch.testing.assert_close(fresh.method.modules[name].state_dict(), module.state_dict(), rtol=0, atol=0)
+    assert caplog.messages == ["training: the checkpoint of step 3 was made on cuda, this is cpu: starting anew"]
 
 
 def test_no_checkpoint_leaves_the_state(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from toy_training import CPU, STEPS, SharedBatch, Toy, everything, run
 
 from affekt.core import files
+from affekt.core.errors import UserError
+from affekt.training import distributed, loop
 from affekt.training.loop import LoopState, Method, OptimSpec, TrainSettings, train
 from affekt.training.schedules import factor
 
@@ -123,7 +125,7 @@ class Broken(Toy):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_is_named_with_its_step(value: float, tmp_path: Path) -> None:
-    with pytest.raises(FloatingPointError, match=f"step 3: toy/critic is {value}; lower the learning rate"):
+    with pytest.raises(UserError, match=rf"step 3 of {STEPS}: toy/critic is {value}: .* lower this stage's `lr`"):
         run(Broken(value), tmp_path)
 
 
@@ -208,11 +210,32 @@ def test_averages_are_exponential_and_buffers_are_copied() -> None:
     assert set(state.ema) == {"a"}
 
 
-def test_autocast_is_what_the_settings_say() -> None:
-    for bf16, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+@pytest.mark.parametrize("fast", [True, False])
+def test_autocast_is_what_the_settings_say_where_the_device_is_fast_at_it(
+    fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "fast_bf16", lambda device: fast)
+    for bf16 in (True, False):
         state = LoopState(Line(None), TrainSettings(1, seed=0, bf16=bf16), CPU)
         with state.autocast():
-            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
+            dtype = (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+        assert dtype == (torch.bfloat16 if bf16 and fast else torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("device", "joined"),
+    [("cpu", ("gloo", None)), ("cuda:1", ("nccl", torch.device("cuda", 1)))],
+)
+def test_processes_join_with_their_own_gpu(
+    device: str, joined: tuple[str, torch.device | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[str, torch.device | None]] = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(
+        torch.distributed, "init_process_group", lambda backend, device_id: calls.append((backend, device_id))
+    )
+    distributed.start(torch.device(device))
+    assert calls == [joined]
 
 
 def test_two_processes_train_as_one_with_both_their_batches(tmp_path: Path) -> None:

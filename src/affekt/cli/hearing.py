@@ -54,13 +54,12 @@ class Verdict:
 
 def hear(path: Path, model: "nn.Module", prepare: PrepareParams, device: "torch.device") -> Verdict:
     """Decode, trim and classify one recording; UserError when it cannot be read or holds too little sound."""
-    from affekt.corpora.audio import read_audio, trim
+    from affekt.corpora.audio import read_audio, trim_bounds
     from affekt.features.mel import SAMPLE_RATE
 
     waveform_T = read_audio(path)
-    sound_T = trim(waveform_T, prepare.trim_db, prepare.trim_margin_s)
-    # trim returns a view: its distance in memory is the silence before it, and times shall count from the file's start
-    start = (sound_T.ctypes.data - waveform_T.ctypes.data) // waveform_T.itemsize
+    start, stop = trim_bounds(waveform_T, prepare.trim_db, prepare.trim_margin_s)  # times count from the file's start
+    sound_T = waveform_T[start:stop]
     if len(sound_T) < SHORTEST_S * SAMPLE_RATE:
         raise UserError(
             f"{path}: holds only {len(sound_T) / SAMPLE_RATE:.2f} s of sound, and {SHORTEST_S} s are needed"

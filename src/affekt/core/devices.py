@@ -1,12 +1,15 @@
 """The device, its threads and its determinism."""
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from affekt.core.errors import UserError
 
 if TYPE_CHECKING:
     import torch
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def set_up(device: str, threads: int) -> "torch.device":
@@ -18,11 +21,28 @@ def set_up(device: str, threads: int) -> "torch.device":
     import torch
 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
-    torch.set_num_threads(threads)
+    limit_threads(threads)
     # The same switch as use_deterministic_algorithms(True, warn_only=True), without its second of imports.
     torch.set_deterministic_debug_mode("warn")
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False  # 10 bits of mantissa where the parameters say float32; matmuls keep 24
     return choose(device)
+
+
+def limit_threads(threads: int) -> None:
+    """Give torch and every BLAS this many threads, those that are loaded and those that will be.
+
+    What is loaded is told by threadpoolctl; a library that is imported later, and every child, reads the environment.
+    """
+    from threadpoolctl import threadpool_limits
+
+    for name in THREAD_VARIABLES:
+        os.environ[name] = str(threads)
+    threadpool_limits(threads)  # holds until it is told to restore; nothing does
+    if "torch" in sys.modules:  # torch keeps a number of its own beside OpenMP's
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 def choose(device: str) -> "torch.device":
@@ -35,6 +55,15 @@ def choose(device: str) -> "torch.device":
     if device == "cpu" or not available:
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def fast_bf16(device: "torch.device") -> bool:
+    """Whether bfloat16 is run by the hardware; emulated it is slower than float32."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def hardware(device: "torch.device") -> str:

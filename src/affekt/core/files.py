@@ -35,7 +35,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
         sync(path.parent)
     except OSError as error:
-        error.filename = str(path)  # a failing write knows no name, and the temporary one is gone
+        # A failing write knows no name, and the temporary one is gone; another file's name is the one to tell.
+        if error.filename is None or Path(str(error.filename)).is_relative_to(temporary):
+            error.filename = str(path)
         raise
     finally:
         remove(temporary)
@@ -141,7 +143,7 @@ def save_array(path: Path, array: "np.ndarray") -> None:
 
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         # Through `write` alone: for a true file numpy writes by itself and hides the errno of a full disk.
-        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)  # type: ignore[call-overload]
+        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
 
 
 def load_array(path: Path, mmap: bool = True) -> "np.ndarray":

@@ -4,7 +4,7 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -15,6 +15,14 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Emotion = Literal["neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"]
+
+
+def check_unique(names: list[Emotion]) -> list[Emotion]:
+    """Refuse a list that names something twice."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"each may be named once, not {', '.join(twice)} again")
+    return names
 
 
 class Section(BaseModel):
@@ -73,7 +81,7 @@ class JudgeParams(RecogniserParams):
 
 
 class GanParams(Section):
-    latent: Annotated[int, Field(ge=2, le=4096)]
+    latent: Annotated[int, Field(ge=3, le=4096)]  # with fewer the shell of the prior has no mode to stay near
     channels: Annotated[int, Field(ge=4, le=256)]
     steps: Count
     batch: Annotated[int, Field(ge=2)]
@@ -108,7 +116,7 @@ class MaximiseParams(Section):
     lr: Positive
     prior_weight: NonNegative
     transforms: Count
-    emotions: Annotated[list[Emotion], Field(min_length=1)]
+    emotions: Annotated[list[Emotion], Field(min_length=2), AfterValidator(check_unique)]  # two at least: `judge_elsewhere` compares
 
 
 class ReportParams(Section):
@@ -170,7 +178,8 @@ def describe_problem(error: Any, values: Any) -> str:
         return f"{key}: unknown key{hint}"
     if error["type"] == "missing":
         return f"{key}: is missing; add it (see the committed params.yaml)"
-    allowed = error["msg"][0].lower() + error["msg"][1:]
+    message = error["msg"].removeprefix("Value error, ")
+    allowed = message[0].lower() + message[1:]
     return f"{key}: got {error['input']!r}; {allowed}"
 
 

@@ -18,9 +18,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from affekt.core import files, graph, seeds
+from affekt.core.devices import limit_threads, set_up
 from affekt.core.errors import StageError, UserError
 from affekt.core.params import ComputeParams, Params, Section, parse_params, read_yaml
 from affekt.core.tracking import Tracker
@@ -30,9 +31,16 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=Section)
 T = TypeVar("T")
+EXIT_USER_ERROR = 2
 KEY_LENGTH = 16  # hex digits of a key: 64 bits, enough for names that never meet by chance
 
 logger = logging.getLogger("affekt.stage")
+
+# By default OpenMP's threads spin while they wait for each other, and when other processes compete for the cores each
+# barrier costs a slice of the scheduler: 50 times as long was measured. It decides how a thread waits, never what it
+# computes. OpenMP reads it when torch is loaded, before `run` is called: hence here, since scripts import this file
+# before their networks. For one that imports torch itself at its top it is too late: the caller's setting stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class Stage:
@@ -51,6 +59,7 @@ class Stage:
         self.dep_hashes = {dep: files.sha256_tree(root / dep) for dep in self.spec.deps}
         self.key = self._hash([name, item, self.spec.cmd, self.declared, self.dep_hashes])
         self.work = root / "work" / name / self.key
+        self.downloads = root / "work" / "downloads"  # outlives success and changed inputs: files by their checksum
         self._outs = self.work / ("outs" if self.rank == 0 else f"outs-{self.rank}")
         self._artifacts: list[Path] = []
 
@@ -76,8 +85,6 @@ class Stage:
     @cached_property
     def device(self) -> "torch.device":
         """The device of `compute`, with its threads and deterministic algorithms set."""
-        from affekt.core.devices import set_up
-
         compute = self.params(ComputeParams)
         return set_up(compute.device, compute.threads)
 
@@ -144,13 +151,15 @@ class Stage:
             try:
                 main(self)
                 hashes = self._hash_outs() if self.rank == 0 else {}
+                wait_for_others()
+                if self.rank == 0:
+                    self._publish()
             except BaseException:
                 if self.rank == 0:
                     self.tracker.finish("FAILED", {})
                 raise
-            wait_for_others()
             if self.rank == 0:
-                self._publish(hashes)
+                self._track(hashes)
                 shutil.rmtree(self.work)
                 logger.info("%s: done in %.1f s", self.name, time.monotonic() - started)
 
@@ -160,14 +169,16 @@ class Stage:
             raise StageError(f"stage {self.name} did not make {', '.join(missing)}, which dvc.yaml declares")
         return {f"affekt.out.{out}": files.sha256_tree(self._outs / out) for out in self.spec.outs}
 
-    def _publish(self, hashes: Mapping[str, str]) -> None:
-        self.tracker.artifacts = self._artifacts
-        for out in self.spec.outs:
-            if out.startswith("reports/metrics") or out.endswith(".json"):
-                self.tracker.artifacts.append(self._outs / out)
-        self.tracker.finish("FINISHED", hashes)
+    def _publish(self) -> None:
         for out in self.spec.outs:
             files.replace(self._outs / out, self.root / out)
+
+    def _track(self, hashes: Mapping[str, str]) -> None:
+        """End the run only now that the outs are in place: what is FINISHED can be found."""
+        results = [out for out in self.spec.outs if out.startswith("reports/metrics") or out.endswith(".json")]
+        moved = [self.root / path.relative_to(self._outs) for path in self._artifacts]
+        self.tracker.artifacts = moved + [self.root / out for out in results]
+        self.tracker.finish("FINISHED", hashes)
 
     def _lock(self, file: IO[str]) -> None:
         if self.rank != 0:
@@ -225,7 +236,12 @@ def git_commit(root: Path) -> str:
 
 
 def run(main: Callable[[Stage], None]) -> None:
-    """Run a pipeline script: the stage is its file's name, the item its first argument, the root two up."""
+    """Run a pipeline script: the stage is its file's name, the item its first argument, the root two up.
+
+    What the user can mend is shown as one line, with exit code 2. Libraries get one thread each until the stage asks
+    for its device: a stage that declares no `compute` then has the same bits on any number of cores.
+    """
+    limit_threads(1)
     script = Path(inspect.getsourcefile(main) or sys.argv[0]).resolve()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.captureWarnings(True)
@@ -233,9 +249,15 @@ def run(main: Callable[[Stage], None]) -> None:
     try:
         Stage(script.parent.parent, script.stem, item).execute(main)
     except UserError as error:
-        sys.exit(f"affekt: {script.stem}: {error}")
+        end(f"affekt: {script.stem}: {error}")
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         where = error.filename or "the work folder"
-        sys.exit(f"affekt: {script.stem}: {where}: the disk is full; free space and run again: finished work is kept")
+        end(f"affekt: {script.stem}: {where}: the disk is full; free space and run again: finished work is kept")
+
+
+def end(line: str) -> NoReturn:
+    """Show one line and end with the exit code of what the user can mend."""
+    print(line, file=sys.stderr)
+    sys.exit(EXIT_USER_ERROR)

@@ -112,15 +112,22 @@ def resample(samples: np.ndarray, rate: int) -> np.ndarray:
 
 def trim(samples: np.ndarray, trim_db: float, margin_s: float) -> np.ndarray:
     """Cut both ends where the frame energy is `trim_db` below the loudest frame's, keeping `margin_s` of them."""
+    start, stop = trim_bounds(samples, trim_db, margin_s)
+    return samples[start:stop]
+
+
+def trim_bounds(samples: np.ndarray, trim_db: float, margin_s: float) -> tuple[int, int]:
+    """Return the first sample that `trim` keeps and the one after the last."""
     padded = np.pad(samples, _ENERGY_FRAME // 2)
     power = np.concatenate([[0.0], np.cumsum(np.square(padded, dtype=np.float64))])
     starts = np.arange(0, len(samples), _ENERGY_HOP)  # frame i is centred on sample starts[i]
     energy = power[starts + _ENERGY_FRAME] - power[starts]
     loud = np.flatnonzero(energy > energy.max() * 10.0 ** (-trim_db / 10.0))
     if len(loud) == 0:  # all frames silent
-        return samples
+        return 0, len(samples)
     margin = round(margin_s * SAMPLE_RATE)
-    return samples[max(0, starts[loud[0]] - margin) : starts[loud[-1]] + _ENERGY_HOP + margin]
+    first, last = int(starts[loud[0]]), int(starts[loud[-1]])
+    return max(0, first - margin), min(len(samples), last + _ENERGY_HOP + margin)
 
 
 def to_int16(samples: np.ndarray) -> np.ndarray:

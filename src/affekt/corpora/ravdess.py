@@ -25,27 +25,30 @@ _CONNECTIONS = 4  # at once, for single files
 
 
 def fetch(request: FetchRequest) -> None:
-    """Bring all clips of the manifest to `request.out`, each verified."""
+    """Bring all clips of the manifest to `request.out`, each verified.
+
+    What came over the network stays in `request.downloads`, by the published archive's md5: it is fetched once.
+    """
     facts = read_json(request.facts / "archive.json")
     manifest = read_manifest(request.facts / "manifest.csv")
     published = RemoteFile(facts["url"], facts["bytes"], facts["md5"])
     archive_name = published.url.rsplit("/", 1)[-1]
+    kept = request.downloads / facts["md5"]
     request.out.mkdir(parents=True, exist_ok=True)
     if request.mirror is None:
-        _fetch_archive(request, published, archive_name, manifest)
+        _fetch_archive(request, published, kept / archive_name, manifest)
     elif request.mirror.startswith(("http://", "https://")):
         base = f"{request.mirror.rstrip('/')}/{_FOLDER}"
         try:
-            _fetch_archive(
-                request, RemoteFile(f"{base}/{archive_name}", published.size, published.md5), archive_name, manifest
-            )
+            mirrored = RemoteFile(f"{base}/{archive_name}", published.size, published.md5)
+            _fetch_archive(request, mirrored, kept / archive_name, manifest)
         except NotThere:
-            _fetch_single(request, base, manifest)
+            _fetch_single(request, base, kept / "files", manifest)
     else:
         folder = _local_folder(request.mirror) / _FOLDER
         if (folder / archive_name).is_file():
             local = RemoteFile(str(folder / archive_name), published.size, published.md5)
-            _fetch_archive(request, local, archive_name, manifest)
+            _fetch_archive(request, local, request.work / archive_name, manifest)
         else:
             _copy_files(request, folder, manifest)
 
@@ -78,10 +81,10 @@ def _local_folder(mirror: str) -> Path:
     return Path(unquote(urlsplit(mirror).path)) if mirror.startswith("file:") else Path(mirror).expanduser()
 
 
-def _fetch_archive(request: FetchRequest, file: RemoteFile, name: str, manifest: dict[str, str]) -> None:
-    """Download (or copy) the archive, unpack it and move its clips out."""
-    with _byte_bar(name, file.size) as report:
-        archive = download(file, request.work / name, report=report)
+def _fetch_archive(request: FetchRequest, file: RemoteFile, archive: Path, manifest: dict[str, str]) -> None:
+    """Download (or copy) the archive unless it is there, unpack it and move its clips out."""
+    with _byte_bar(archive.name, file.size) as report:
+        download(file, archive, report=report)
     unpacked = request.work / "unpacked"
     remove(unpacked)
     unpack(archive, unpacked)
@@ -118,14 +121,14 @@ def _copy_files(request: FetchRequest, folder: Path, manifest: dict[str, str]) -
     _bring_all(request, manifest, bring)
 
 
-def _fetch_single(request: FetchRequest, base: str, manifest: dict[str, str]) -> None:
-    """Download file by file from a mirror that has no archive; what came before an interruption is kept."""
+def _fetch_single(request: FetchRequest, base: str, kept: Path, manifest: dict[str, str]) -> None:
+    """Download file by file from a mirror that has no archive; what came before is kept."""
     suffixes = list(_SUFFIXES)
 
     def bring(path: str) -> Path:
         for suffix in tuple(suffixes):
             try:
-                source = download(RemoteFile(f"{base}/{path}{suffix}"), request.work / "files" / f"{path}{suffix}")
+                source = download(RemoteFile(f"{base}/{path}{suffix}"), kept / f"{path}{suffix}")
             except NotThere:
                 continue
             if pcm_sha256(source) != manifest[path]:

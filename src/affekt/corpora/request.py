@@ -19,7 +19,8 @@ class FetchRequest:
 
     facts: Path  # data/corpora/<name>
     out: Path  # the published files go here
-    work: Path  # survives an interruption: partial downloads
+    work: Path  # scratch; survives an interruption
+    downloads: Path  # survives success too: <md5>/ of a published archive holds it, or the part that came
     mirror: str | None  # AFFEKT_MIRROR: a folder or URL in the publisher's place
     demo: DemoParams
     seed: int

@@ -37,7 +37,7 @@ class RecurrentRecogniser(nn.Module):
         mask_BF = None
         # A mask after every layer: the next must see the zeros that it sees at the end of a clip alone (ReLU's least
         # value too, so that they win no maximum).
-        after_pool = [(layer, STRIDE) for layer in (*self.middle[1:], *self.top)]
+        after_pool = [(layer, STRIDE) for layer in [*list(self.middle)[1:], *self.top]]
         for layer, stride in ((self.stem, 2), (self.middle[0], 2), *after_pool):
             x_BCMF = layer(x_BCMF)
             mask_BF = frame_mask(frames_B, x_BCMF.shape[-1], stride, x_BCMF.device)

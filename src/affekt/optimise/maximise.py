@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from affekt.core.devices import fast_bf16
 from affekt.core.seeds import generator as seeded
 from affekt.features.mel import denormalise
 from affekt.optimise.engine import Problem, Settings, optimise
-from affekt.optimise.networks import fast_bf16, prepare
+from affekt.optimise.networks import prepare
 from affekt.optimise.objectives import cross_entropy, target_probability
 from affekt.optimise.regularisers import shell
 from affekt.optimise.trajectory import Trajectory

@@ -26,13 +26,6 @@ def prepare(network: nn.Module, device: torch.device, bf16: bool) -> nn.Module:
     return network
 
 
-def fast_bf16(device: torch.device) -> bool:
-    """Whether bfloat16 convolutions are run by the hardware rather than emulated."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.cpu._is_avx512_bf16_supported())
-
-
 def _fold(sequence: nn.Sequential) -> None:
     """Fold each batch norm into the convolution right before it: an affine map after an affine map."""
     for i in range(len(sequence) - 1):

@@ -11,7 +11,7 @@ from affekt.corpora.table import EMOTIONS
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 PREFIX = "maximise/gan/recogniser"
 VOCODER_MEASURES = ("mel_l1", "stft", "pesq", "stoi", "f0_cents", "mos")
-VOCODERS = (("griffin_lim", "Griffin-Lim, 60 iterations"), ("istft", "iSTFT head"))
+VOCODERS = (("griffin_lim", "Griffin-Lim, {iterations} iterations"), ("istft", "iSTFT head, this project's"))
 
 
 def write_results(readme: Path, results: Mapping[str, Any]) -> None:
@@ -34,15 +34,17 @@ def render_results(results: Mapping[str, Any]) -> str:
 def recognition_table(results: Mapping[str, Any]) -> str:
     """UA, WA and macro-F1 of recogniser and judge beside the baselines."""
     chance = results["recognise/chance/ua"]
-    lines = ["| recognition, unseen speakers | UA | WA | macro-F1 | MFCC+SVM, same test (UA) | chance (UA) |"]
-    lines.append("|---|---|---|---|---|---|")
+    lines = ["| recognition, unseen speakers | UA | over folds | WA | macro-F1 | MFCC+SVM, same test | chance |"]
+    lines.append("|---|---|---|---|---|---|---|")
     for model, svm, text in (
         ("recogniser", "a", "recogniser (half a to b)"),
         ("judge", "b", "judge (half b to a)"),
     ):
-        own = [results[f"recognise/{model}/{key}"] for key in ("ua", "wa", "macro_f1")]
+        get = lambda key: results[f"recognise/{model}/{key}"]  # noqa: B023, E731
+        spread = f"{get('ua_mean'):.3f} ± {get('ua_sd'):.3f}"
+        own = f"{get('ua'):.3f} | {spread} | {get('wa'):.3f} | {get('macro_f1'):.3f}"
         beside = results[f"recognise/mfcc_svm_{svm}/ua"]
-        lines.append(f"| {text} | {' | '.join(f'{x:.3f}' for x in own)} | {beside:.3f} | {chance:.3f} |")
+        lines.append(f"| {text} | {own} | {beside:.3f} | {chance:.3f} |")
     return "\n".join(lines)
 
 
@@ -60,14 +62,14 @@ def optimisation_table(results: Mapping[str, Any]) -> str:
     """Rates of the wanted emotion before and after, by the optimised recogniser and by the judge."""
     seeds, steps = int(results[f"{PREFIX}/seeds"]), int(results[f"{PREFIX}/steps"])
     what = f"maximise, {seeds} latents, {steps} steps"
-    lines = [f"| {what} | recogniser before | after | **judge before** | **after** | p | p, chance |"]
-    lines.append("|---|---|---|---|---|---|---|")
-    rates = ("own_before", "own_after", "judge_before", "judge_after")
+    lines = [f"| {what} | recogniser before | after | **judge before** | **after** | elsewhere | p | p, chance |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    rates = ("own_before", "own_after", "judge_before", "judge_after", "judge_elsewhere")
     for emotion in EMOTIONS:
         if f"{PREFIX}/{emotion}/judge_after" not in results:
             continue  # the preset did not ask for it
         row = [results[f"{PREFIX}/{emotion}/{key}"] for key in rates]
-        p = [results[f"{PREFIX}/{emotion}/{key}"] for key in ("p_value", "p_chance")]
+        p = [results[f"{PREFIX}/{emotion}/{key}"] for key in ("p_holm", "p_chance")]
         cells = [f"{100 * x:.0f} %" for x in row] + [format_p(x) for x in p]
         lines.append(f"| {emotion} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -81,6 +83,7 @@ def vocoder_table(results: Mapping[str, Any]) -> str:
     lines.append("|---|---|---|---|---|---|---|---|")
     for name, text in VOCODERS:
         row = [f"{results[f'vocoder/{name}/{key}']:.3f}" for key in VOCODER_MEASURES]
+        text = text.format(iterations=int(results["vocoder/griffin_lim/iterations"]))
         speed = results.get(f"vocoder/{name}/x_realtime")
         lines.append(f"| {text} | {' | '.join(row)} | {'see bench/' if speed is None else f'{speed:.0f}'} |")
     lines.append(f"| the recording |  |  |  |  |  | {results['vocoder/real/mos']:.3f} |  |")

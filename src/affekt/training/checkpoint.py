@@ -1,6 +1,7 @@
 """Checkpoints: one safetensors file, whole or absent, that holds all that a resumed training needs."""
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,11 +9,14 @@ import torch
 from torch import Tensor
 
 from affekt.core.files import load_tensors, save_tensors
+from affekt.training import distributed
 
 if TYPE_CHECKING:
     from affekt.training.loop import LoopState
 
-FORMAT = "1"
+FORMAT = "2"
+
+logger = logging.getLogger("affekt.training")
 
 
 def save_checkpoint(path: Path, state: "LoopState") -> None:
@@ -25,15 +29,31 @@ def save_checkpoint(path: Path, state: "LoopState") -> None:
     for name, optimiser in state.optimisers.items():
         for index, slots in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{name}/{index}/{slot}": value for slot, value in slots.items()}
-    metadata = {"format": FORMAT, "step": str(state.step), "history": json.dumps(state.history)}
+    metadata = {
+        "format": FORMAT,
+        "device": state.device.type,
+        "step": str(state.step),
+        "history": json.dumps(state.history),
+    }
     save_tensors(path, {name: tensor.clone() for name, tensor in tensors.items()}, metadata)
 
 
 def load_checkpoint(path: Path, state: "LoopState") -> None:
-    """Continue from a checkpoint if there is one; its work folder's key says that the inputs are the same."""
+    """Continue from a checkpoint if there is one; its work folder's key says that the inputs are the same.
+
+    That of another kind of device is left alone: half a training on each is the result of neither.
+    """
     if not path.exists():
         return
     tensors, metadata = load_tensors(path)
+    device = metadata.get("device", "another device")
+    if device != state.device.type:
+        if distributed.is_first():
+            logger.warning(
+                "training: the checkpoint of step %s was made on %s, this is %s: starting anew",
+                *(metadata.get("step", "?"), device, state.device.type),
+            )
+        return
     state.step = int(metadata["step"])
     state.history = json.loads(metadata["history"])
     for name, module in state.method.modules.items():

@@ -10,7 +10,9 @@ from torch import distributed, nn
 def start(device: torch.device) -> None:
     """Join the processes that torchrun started."""
     if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1 and not distributed.is_initialized():
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        cuda = device.type == "cuda"
+        # Without device_id NCCL guesses the GPU from the rank, and a wrong guess hangs.
+        distributed.init_process_group("nccl" if cuda else "gloo", device_id=device if cuda else None)
 
 
 def rank() -> int:

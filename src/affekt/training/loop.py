@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from affekt.core import seeds
+from affekt.core.devices import fast_bf16
+from affekt.core.errors import UserError
 from affekt.training import distributed
 from affekt.training.checkpoint import load_checkpoint, save_checkpoint
 from affekt.training.schedules import factor
@@ -42,7 +44,7 @@ class TrainSettings:
     steps: int
     seed: int
     ema: dict[str, float] = field(default_factory=dict)  # module name -> decay
-    bf16: bool = False
+    bf16: bool = False  # where the device runs it faster than float32
     compile: bool = True  # on CUDA only
     checkpoint_every: int = 100  # steps
     log_every: int = 10  # steps
@@ -80,6 +82,7 @@ class LoopState:
     def __init__(self, method: Method, settings: TrainSettings, device: torch.device):
         self.method, self.settings, self.device = method, settings, device
         self.step = 0
+        self.bf16 = settings.bf16 and fast_bf16(device)
         self.specs = method.optimisers()
         self.optimisers: dict[str, torch.optim.Optimizer] = {
             name: torch.optim.AdamW(self.parameters(name), lr=spec.lr, betas=spec.betas, weight_decay=spec.weight_decay)
@@ -97,8 +100,8 @@ class LoopState:
         return [p for module in self.specs[name].modules for p in modules[module].parameters()]
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """Run the forward pass in bfloat16 where the settings say so."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bf16)
+        """Run the forward pass in bfloat16 where the settings say so and the device is fast at it."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def update(self, name: str, loss: Tensor) -> None:
         """Take one step of an optimiser down a loss: backward, mean over processes, clip, schedule, step."""
@@ -137,7 +140,7 @@ def train(
     """Train a method to its last step, from the checkpoint in `work` if there is one.
 
     `log` takes scalars and a step; `progress` is tqdm-like: (iterable, what, total=, initial=) -> iterator.
-    A loss that is not finite ends the training with a FloatingPointError that names it.
+    A loss that is not finite ends the training with a UserError that names it.
     """
     distributed.start(device)
     state = LoopState(method, settings, device)
@@ -180,7 +183,10 @@ def note(state: LoopState, scalars: dict[str, Tensor], step: int, log: Log) -> N
     values = {name: float(value.detach()) for name, value in scalars.items()}
     for name, value in values.items():
         if not torch.isfinite(torch.tensor(value)):
-            raise FloatingPointError(f"step {step}: {name} is {value}; lower the learning rate in params.yaml")
+            raise UserError(
+                f"step {step} of {state.settings.steps}: {name} is {value}: the training diverged; "
+                "lower this stage's `lr` in params.yaml"
+            )
     state.history["step"].append(float(step))
     for name, value in values.items():
         state.history.setdefault(name, []).append(value)
