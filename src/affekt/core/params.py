@@ -116,7 +116,8 @@ class MaximiseParams(Section):
     lr: Positive
     prior_weight: NonNegative
     transforms: Count
-    emotions: Annotated[list[Emotion], Field(min_length=2), AfterValidator(check_unique)]  # two at least: `judge_elsewhere` compares
+    # Two at least: success is also measured against the rate where another emotion was wanted.
+    emotions: Annotated[list[Emotion], Field(min_length=2), AfterValidator(check_unique)]
 
 
 class ReportParams(Section):
