@@ -10,7 +10,7 @@ from affekt.core.files import save_array, write_json
 from affekt.core.params import MaximiseParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
-from affekt.evaluate.maximise import Beliefs, believe, summarise
+from affekt.evaluate.maximise import Beliefs, believe, confusion, summarise
 from affekt.features.mel import SAMPLE_RATE
 from affekt.models.gan import Generator
 from affekt.models.io import load_model
@@ -76,6 +76,7 @@ def write_parts(parts: Path, trajectory: Trajectory, plan: Plan, own: Beliefs, j
         save_array(parts / f"{name}_probability.npy", per_emotion.transpose(1, 0, 2))  # emotion, snapshot, seed
         hits = beliefs.hits(plan.labels).reshape(per_emotion.shape)
         save_array(parts / f"{name}_hits.npy", hits.transpose(1, 0, 2))
+    save_array(parts / "judge_confusion.npy", confusion(judge, plan, EMOTIONS))
     save_array(parts / "z_start.npy", trajectory.start.numpy())
     save_array(parts / "z_end.npy", trajectory.end.numpy())
 

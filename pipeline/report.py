@@ -1,6 +1,7 @@
 """Render the page that opens from disk: figures, pictures, players and animations of this state of the pipeline."""
 
 from affekt.core.errors import StageError
+from affekt.core.files import read_json
 from affekt.core.params import ReportParams
 from affekt.core.stage import Stage, run
 from affekt.report.assets import Sources
@@ -24,6 +25,7 @@ def main(stage: Stage) -> None:
     faults = find_faults(page)
     if faults:
         raise StageError(f"the page is broken in {len(faults)} places: {'; '.join(faults[:5])}")
+    stage.log_state(read_json(stage.dep("summary")))
     stage.artifact(page)
     stage.artifact(assets)
 

@@ -38,7 +38,11 @@ def main(stage: Stage) -> None:
         for name, wave_T in vocode(vocoder, log_mel(real_T), params.griffin_lim_iterations, device).items():
             waves[name].append(wave_T.numpy())
 
-    metrics = {"vocoder/clips": float(len(clips)), "vocoder/real/mos": float(np.mean(predict_mos(waves["real"])))}
+    metrics = {
+        "vocoder/clips": float(len(clips)),
+        "vocoder/griffin_lim/iterations": float(params.griffin_lim_iterations),
+        "vocoder/real/mos": float(np.mean(predict_mos(waves["real"]))),
+    }
     for name in SYSTEMS:
         pairs = zip(waves["real"], waves[name], strict=True)
         figures = summarise([compare_clips(real_T, wave_T) for real_T, wave_T in stage.progress(pairs, name)])

@@ -116,11 +116,11 @@ def test_windows_cover_clips_and_placements() -> None:
     assert start_K.tolist() == [-16, -8, 0, 0, 0, 8, 16]
 
 
-def test_halves_share_no_clip_and_use_each_before_any_twice() -> None:
-    first, second = disjoint_halves(11, 8, rng())
-    assert len(first) == len(second) == 8
-    assert not set(first.tolist()) & set(second.tolist())
-    assert set(first.tolist()) | set(second.tolist()) == set(range(11))
+def test_halves_share_no_clip_and_use_none_twice() -> None:
+    first, second = disjoint_halves(11, 5, rng())
+    assert len(set(first.tolist()) | set(second.tolist())) == 10
+    with pytest.raises(AssertionError, match="twice"):
+        disjoint_halves(11, 6, rng())
 
 
 class ToyJudge(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import chi
 from torch import Tensor, nn
 
-from affekt.evaluate.maximise import Beliefs, believe, summarise
+from affekt.evaluate.maximise import Beliefs, believe, confusion, summarise
 from affekt.evaluate.proportions import mcnemar
 from affekt.features.mel import normalise
 from affekt.optimise.engine import Settings
@@ -71,8 +71,12 @@ def test_climb_succeeds_within_the_prior_and_the_judge_has_no_gradient() -> None
     assert set(rows) >= {
         f"maximise/gan/recogniser/{emotion}/{figure}"
         for emotion in ("neutral", "happy", "sad", "all")
-        for figure in (*rates, "p_value", "p_chance", "prior_percentile")
+        for figure in (*rates, "p_value", "prior_percentile")
     }
+    assert {f"maximise/gan/recogniser/happy/{figure}" for figure in ("p_holm", "p_chance", "judge_elsewhere")} <= set(
+        rows
+    )
+    assert "maximise/gan/recogniser/all/p_chance" not in rows  # its samples are not independent
     assert not any("calm" in key for key in rows)  # no latent was asked to be calm
     hits = judged.hits(plan.labels)
     happy = np.asarray(plan.labels) == 2
@@ -102,6 +106,11 @@ def test_all_counts_a_seed_once() -> None:
     assert rows["m/all/p_value"] == pytest.approx(2 * 0.5**3)  # three seeds rose, none fell
     assert rows["m/all/judge_after"] == 0.75
     assert rows["m/neutral/p_value"] == pytest.approx(2 * 0.5**3)
+    assert rows["m/neutral/judge_elsewhere"] == 0  # of the four that should be calm, none is named neutral
+    assert rows["m/neutral/p_holm"] == pytest.approx(min(1, 2 * rows["m/neutral/p_value"]))
+    wanted_by_named = np.zeros((len(EMOTIONS), len(EMOTIONS)), dtype=int)
+    wanted_by_named[0, [0, 2]] = wanted_by_named[1, [1, 2]] = 3, 1
+    assert (confusion(beliefs, plan, EMOTIONS) == wanted_by_named).all()
     assert rows["m/all/start_cosine"] == pytest.approx(1)
     assert rows["m/all/prior_percentile"] == rows["m/all/prior_percentile_before"]
 

@@ -3,7 +3,7 @@
 import pytest
 from scipy.stats import binom, binomtest
 
-from affekt.evaluate.proportions import above_chance, mcnemar, sign_test, wilson_interval
+from affekt.evaluate.proportions import above_chance, holm, mcnemar, sign_test, wilson_interval
 
 
 def test_wilson_equals_published_values() -> None:
@@ -46,3 +46,9 @@ def test_above_chance() -> None:
     assert above_chance(2, 2, 1 / 8) == pytest.approx(1 / 64)
     with pytest.raises(ValueError, match="got 3/2"):
         above_chance(3, 2, 1 / 8)
+
+
+def test_holm_adjusts_in_order_and_never_falls() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])  # Holm's steps by hand: 3p, then 2p, then p
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([0.02]) == [0.02]

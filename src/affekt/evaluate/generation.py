@@ -119,10 +119,10 @@ def window_grid(frames: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def disjoint_halves(clips: int, samples: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Split clips in two at random, and draw `samples` of each half; every clip is used before one is used twice."""
+    """Split clips in two at random, and take `samples` of each half."""
+    assert samples <= clips // 2, "a clip would occur twice"
     order = torch.randperm(clips, generator=rng)
-    halves = order[: clips // 2], order[clips // 2 :]
-    return tuple(half.repeat(-(-samples // len(half)))[:samples] for half in halves)  # type: ignore[return-value]
+    return order[:samples], order[clips // 2 : clips // 2 + samples]
 
 
 def measure_generation(
@@ -133,7 +133,9 @@ def measure_generation(
     `train` holds the clips that the generator was trained on, `unseen` those of other speakers. `x_real` is what real
     clips score where the generator scores `x`: one half of the training clips against the other, or unseen clips.
     """
-    samples = len(fake_NMF)
+    # No real clip may occur twice: near-copies would shrink the neighbourhoods that precision and recall look at.
+    samples = min(len(fake_NMF), len(train.frames) // 2)
+    fake_NMF = fake_NMF[:samples]
     first_B, second_B = disjoint_halves(len(train.frames), samples, seed)
     real_NMF, other_NMF = train.draw(first_B, seed), train.draw(second_B, seed)
     clip_B = torch.randint(len(unseen.frames), (samples,), generator=seed)

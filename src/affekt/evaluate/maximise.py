@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from affekt.evaluate.proportions import above_chance, mcnemar, sign_test, wilson_interval
+from affekt.evaluate.proportions import above_chance, holm, mcnemar, sign_test
 from affekt.optimise.maximise import Plan, generate_mel
 from affekt.optimise.trajectory import Trajectory
 
@@ -53,7 +53,11 @@ def summarise(
 
     p_value: two-sided, of the judge's rate before and after; per emotion McNemar's exact test over its seeds. In
     `all` a seed occurs once per emotion, so it counts as one: sign test over seeds of their sums of hits.
-    p_chance: one-sided, of the judge's rate after against one in len(emotions).
+    p_holm: the same, adjusted for the number of emotions.
+    p_chance: one-sided, of the judge's rate after against one in len(emotions); not in `all`, whose samples are not
+    independent.
+    judge_elsewhere: how often the judge names this emotion where another one was wanted. A climb that makes
+    everything sound alike raises this rate as much as judge_after.
     """
     labels = np.asarray(plan.labels)
     own_SB, judge_SB = own.hits(plan.labels), judge.hits(plan.labels)
@@ -61,20 +65,36 @@ def summarise(
     rows: dict[str, float] = {}
     for name, chosen in _groups(labels, emotions):
         before, after = judge_SB[0, chosen], judge_SB[-1, chosen]
-        low, high = wilson_interval(int(after.sum()), len(after))
         row = {
             "own_before": own_SB[0, chosen].mean(),
             "own_after": own_SB[-1, chosen].mean(),
             "judge_before": before.mean(),
             "judge_after": after.mean(),
-            "judge_after_low": low,
-            "judge_after_high": high,
             "p_value": mcnemar(before, after) if name != "all" else _seed_test(plan, judge_SB),
-            "p_chance": above_chance(int(after.sum()), len(after), 1 / len(emotions)),
             **{key: values[chosen].mean() for key, values in prior.items()},
         }
+        if name != "all":
+            row |= _against_chance(after, emotions, judge, chosen, emotions.index(name))
         rows |= {f"{prefix}/{name}/{key}": float(value) for key, value in row.items()}
-    return rows
+    names = [name for name, _ in _groups(labels, emotions) if name != "all"]
+    adjusted = holm([rows[f"{prefix}/{name}/p_value"] for name in names])
+    return rows | {f"{prefix}/{name}/p_holm": p for name, p in zip(names, adjusted, strict=True)}
+
+
+def confusion(beliefs: Beliefs, plan: Plan, emotions: Sequence[str]) -> np.ndarray:
+    """Count what was wanted (rows) against what was named at the last snapshot (columns), int64 (E, E)."""
+    counts = np.zeros((len(emotions), len(emotions)), dtype=np.int64)
+    np.add.at(counts, (np.asarray(plan.labels), beliefs.probability[-1].argmax(axis=1)), 1)
+    return counts
+
+
+def _against_chance(
+    after: np.ndarray, emotions: Sequence[str], judge: Beliefs, chosen: np.ndarray, label: int
+) -> dict[str, float]:
+    row = {"p_chance": above_chance(int(after.sum()), len(after), 1 / len(emotions))}
+    if not chosen.all():
+        row["judge_elsewhere"] = float((judge.probability[-1].argmax(axis=1)[~chosen] == label).mean())
+    return row
 
 
 def _groups(labels: np.ndarray, emotions: Sequence[str]) -> list[tuple[str, np.ndarray]]:

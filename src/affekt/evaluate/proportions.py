@@ -34,6 +34,16 @@ def sign_test(rises: int, falls: int) -> float:
     return 1.0 if rises + falls == 0 else float(binomtest(rises, rises + falls, 0.5).pvalue)
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values for their number, in their order (Holm 1979): each is then at most the family's error rate."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = highest
+    return adjusted
+
+
 def above_chance(successes: int, trials: int, chance: float) -> float:
     """Exact one-sided p of at least this many successes when each trial succeeds by chance."""
     _check_count(successes, trials)

@@ -16,7 +16,8 @@ from affekt.report.values import Values, percent
 
 FIRST = ("happy", "sad", "angry")  # whom the first screen shows first
 RATES = ("own_before", "own_after", "judge_before", "judge_after")
-TESTS = ("p_value", "p_chance", "prior_percentile_before", "prior_percentile")
+PRIOR = ("prior_percentile_before", "prior_percentile")
+TESTS = ("p_holm", "p_chance", "judge_elsewhere", *PRIOR)
 PREFIX = "maximise/gan/recogniser"
 
 
@@ -51,7 +52,7 @@ def build(sources: Sources, assets: Assets, values: Values, examples: int) -> di
     return {
         "cards": cards,
         "front": [cards[emotions.index(emotion)] for emotion in wanted_first],
-        "all": {name: values[f"{PREFIX}/all/{name}"] for name in (*RATES, *TESTS)},
+        "all": {name: values[f"{PREFIX}/all/{name}"] for name in (*RATES, "p_value", *PRIOR)},
         "chance": chance,
         "seeds": seeds,
         "last_step": round(values[f"{PREFIX}/steps"]),
