@@ -148,6 +148,8 @@ class Stage:
             self._lock(lock)
             files.remove(self._outs)
             started = time.monotonic()
+            if self.rank == 0:
+                self.tracker.start()
             try:
                 main(self)
                 hashes = self._hash_outs() if self.rank == 0 else {}

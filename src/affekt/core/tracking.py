@@ -69,6 +69,10 @@ class Tracker:
         self.run_id: str | None = None
         self._client: Any = None
         self._buffer: list[tuple[str, float, int, int]] = []
+        self.start()
+
+    def start(self) -> None:
+        """The execution begins now; the run is made later, with this as its start."""
         self._started = int(time.time() * 1000)
         self._flushed = time.monotonic()
 
