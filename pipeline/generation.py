@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,9 +10,10 @@ from affekt.core.files import save_array, write_json
 from affekt.core.params import GenerationParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
+from affekt.corpora.wav import write_wav
 from affekt.evaluate.generation import measure_generation
 from affekt.features.crops import Crops
-from affekt.features.mel import SAMPLE_RATE, denormalise
+from affekt.features.mel import denormalise
 from affekt.features.packed import Packed
 from affekt.models.gan import Generator
 from affekt.models.io import load_model
@@ -56,14 +56,12 @@ def sample(generator: nn.Module, samples: int, rng: torch.Generator, device: tor
 @torch.inference_mode()
 def write_examples(folder: Path, mel_BMF: Tensor, vocoder: nn.Module) -> None:
     """Write samples.npy (raw log mels), their audio, and index.json that names the audio in the same order."""
-    import soundfile
-
     folder.mkdir(parents=True)
     save_array(folder / "samples.npy", mel_BMF.cpu().numpy())
     names = [f"sample_{i:02d}.wav" for i in range(len(mel_BMF))]
     for name, mel_MF in zip(names, mel_BMF, strict=True):
         wave_T = vocoder(mel_MF[None])[0].cpu().numpy()
-        soundfile.write(folder / name, np.clip(wave_T, -1, 1), SAMPLE_RATE, subtype="PCM_16")
+        write_wav(folder / name, wave_T)
     write_json(folder / "index.json", {"samples": names})
 
 

@@ -10,8 +10,8 @@ from affekt.core.files import save_array, write_json
 from affekt.core.params import MaximiseParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
+from affekt.corpora.wav import write_wav
 from affekt.evaluate.maximise import Beliefs, believe, confusion, summarise
-from affekt.features.mel import SAMPLE_RATE
 from affekt.models.gan import Generator
 from affekt.models.io import load_model
 from affekt.models.judge import RecurrentRecogniser
@@ -92,8 +92,6 @@ def write_examples(
     device: torch.device,
 ) -> None:
     """Write mels of every snapshot and audio of the first and last one, and index.json over them all."""
-    import soundfile
-
     rows = []
     for i in (i for i, seed in enumerate(plan.seeds) if seed < EXAMPLES):
         emotion, seed = EMOTIONS[plan.labels[i]], plan.seeds[i]
@@ -104,7 +102,7 @@ def write_examples(
         for what, mel_MF in (("before", mel_SMF[0]), ("after", mel_SMF[-1])):
             waveform = vocoder(mel_MF[None])[0].clamp(-1, 1).cpu().numpy()
             row[f"audio_{what}"] = audio = f"{name}-{what}.wav"
-            soundfile.write(parts / audio, waveform, SAMPLE_RATE, subtype="PCM_16")
+            write_wav(parts / audio, waveform)
         for who, belief in zip(("own", "judge"), beliefs, strict=True):
             row[f"{who}_probability"] = np.asarray(belief.wanted(plan.labels)[:, i], dtype=float).tolist()
         rows.append(row)

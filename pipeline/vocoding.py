@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from affekt.core.files import load_array, load_table, write_json
 from affekt.core.params import VocodingParams
 from affekt.core.stage import Stage, run
+from affekt.corpora.wav import write_wav
 from affekt.evaluate.vocoding import compare_clips, pick_clips, predict_mos, summarise
 from affekt.features.griffin_lim import griffin_lim
-from affekt.features.mel import HOP_LENGTH, SAMPLE_RATE, log_mel
+from affekt.features.mel import HOP_LENGTH, log_mel
 from affekt.models.io import load_model
 from affekt.models.vocoder import IstftVocoder
 
@@ -64,8 +65,6 @@ def vocode(vocoder: nn.Module, mel_MF: Tensor, iterations: int, device: torch.de
 
 def write_examples(folder: Path, clips: "pd.DataFrame", waves: dict[str, list[np.ndarray]]) -> None:
     """Write some clips as WAV and index.json: per clip its id, emotion and the file of each version."""
-    import soundfile
-
     folder.mkdir(parents=True)
     shown = set(pick_clips(clips, EXAMPLES)["clip_id"])
     index = []
@@ -75,7 +74,7 @@ def write_examples(folder: Path, clips: "pd.DataFrame", waves: dict[str, list[np
         row = {"clip_id": clip.clip_id, "emotion": clip.emotion}
         for name, versions in waves.items():
             row[name] = f"{clip.clip_id}-{name}.wav"
-            soundfile.write(folder / row[name], np.clip(versions[i], -1, 1), SAMPLE_RATE, subtype="PCM_16")
+            write_wav(folder / row[name], versions[i])
         index.append(row)
     write_json(folder / "index.json", index)
 

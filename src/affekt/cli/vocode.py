@@ -139,11 +139,6 @@ def check_length(path: Path, seconds: float, shortest: float) -> None:
 
 def write_sound(path: Path, waveform_T: "Tensor") -> None:
     """Write a waveform as 16-bit WAV, whole or not at all."""
-    import soundfile
+    from affekt.corpora.wav import write_wav
 
-    from affekt.core.files import atomic_path
-    from affekt.features.mel import SAMPLE_RATE
-
-    samples = waveform_T.detach().cpu().clamp(-1, 1).numpy()
-    with atomic_path(path) as temporary:
-        soundfile.write(temporary, samples, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    write_wav(path, waveform_T.detach().cpu().numpy())
