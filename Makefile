@@ -10,6 +10,8 @@ ARGS ?=
 
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
+# OpenMP threads that wait must not spin: beside other work that costs far more than it saves. It changes no result.
+export OMP_WAIT_POLICY ?= PASSIVE
 # The stages' commands say `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 

@@ -37,7 +37,7 @@ def commit(jobs):
     rules = {job.rule.name for job in jobs}
     names = [name for name, rule in rule_of.items() if rule in rules]
     if names:  # without a name `dvc commit` would take every stage
-        shell("dvc commit -f -q " + shlex.join(names))
+        shell(f"dvc commit -f -q {shlex.join(names)}")
 
 
 rule all:

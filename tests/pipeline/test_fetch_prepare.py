@@ -23,7 +23,7 @@ stages:
   prepare:
     cmd: python -m pipeline.prepare
     deps: ["data/corpora/${corpus.name}", data/raw]
-    params: [corpus]
+    params: [corpus, prepare]
     outs: [data/prepared]
 """
 
