@@ -10,18 +10,10 @@ from torch import Tensor
 
 from affekt.core.errors import UserError
 from affekt.core.params import GanParams
+from affekt.features.crops import Crops, silence
 from affekt.features.mel import normalise
 from affekt.models.gan import Generator
-from affekt.training.gan import (
-    SHIFT,
-    Crops,
-    GanMethod,
-    Views,
-    averaged_generator,
-    gradient_penalty,
-    relativistic_loss,
-    silence,
-)
+from affekt.training.gan import SHIFT, GanMethod, Views, averaged_generator, gradient_penalty, relativistic_loss
 from affekt.training.loop import TrainResult, TrainSettings, train
 
 CPU = torch.device("cpu")
