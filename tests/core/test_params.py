@@ -86,7 +86,7 @@ def test_a_wrong_type_is_named_with_key_value_and_type(key: str, value: Any, all
         ("gan.r1", float("nan"), "finite number"),
         ("demo.voices", 7, "greater than or equal to 8"),
         ("features.f0_max_hz", 100.0, "greater than or equal to 301"),
-        ("maximise.emotions", [], "at least 1 item"),
+        ("maximise.emotions", [], "at least 2 items"),
         ("maximise.emotions", ["sad", "calm", "sad"], "each may be named once, not sad again"),
         ("gan.latent", 2, "greater than or equal to 3"),
     ],

@@ -36,6 +36,7 @@ class SilentTracker:
 
     def __init__(self, root: Path, name: str, tags: Mapping[str, str], params: Mapping[str, Any]):
         self.tags, self.params = dict(tags), dict(params)
+        self.started = False
         self.artifacts: list[Path] = []
         self.logged: list[tuple[dict[str, float], int]] = []
         self.status = ""
@@ -44,6 +45,9 @@ class SilentTracker:
 
     def log(self, metrics: Mapping[str, float], step: int = 0) -> None:
         self.logged.append((dict(metrics), step))
+
+    def start(self) -> None:
+        self.started = True
 
     def finish(self, status: str, tags: Mapping[str, str]) -> None:
         self.status = status
@@ -143,6 +147,7 @@ def test_outs_appear_only_at_the_end_and_work_goes(root: Path) -> None:
     def main(stage: Stage) -> None:
         make_first(stage)
         seen.append((root / "data" / "made").exists())
+        assert SilentTracker.all[-1].started, "the run's duration is the stage's, not that of its last moment"
 
     stage = Stage(root, "first")
     stage.execute(main)
