@@ -97,7 +97,7 @@ def test_a_typo_in_params_is_one_line_and_changes_nothing(copy: Path) -> None:
     before = hash_outs(copy, "gan")
     params = copy / "params.yaml"
     params.write_text(params.read_text().replace("  r1_every:", "  r1_evry:"))
-    said = run(copy, "python", "-m", "pipeline.gan", code=1)
+    said = run(copy, "python", "-m", "pipeline.gan", code=2)
     assert said.startswith("affekt: gan: ")
     assert said.count("\n") == 1
     assert "gan.r1_evry: unknown key; did you mean `r1_every`?" in said

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from affekt.core.errors import StageError
+from affekt.core.files import read_json
 from affekt.core.params import ReportParams
 from pipeline import report
 
@@ -32,6 +33,7 @@ class FakeStage:
         self.sources = load_writer()(root)
         self.declared = {"seed": 0, "report": {"examples": 1}}
         self.artifacts: list[Path] = []
+        self.state: dict[str, float] = {}
 
     def params(self, section: type) -> ReportParams:
         assert section is ReportParams
@@ -47,6 +49,9 @@ class FakeStage:
     def artifact(self, path: Path) -> None:
         self.artifacts.append(path)
 
+    def log_state(self, metrics: dict[str, float]) -> None:
+        self.state = metrics
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> FakeStage:
@@ -58,6 +63,7 @@ def test_page_and_assets_are_made_and_tracked(stage: FakeStage) -> None:
     text = stage.out("index").read_text(encoding="utf-8")
     assert "<dt>examples</dt><dd>1</dd>" in text
     assert stage.artifacts == [stage.out("index"), stage.out("assets")]
+    assert stage.state == read_json(stage.sources.summary), "the state of the pipeline is compared by these"
     assert str(stage.root) not in text
     assert not re.search(r"/(tmp|home|work|root)/", text)
 
