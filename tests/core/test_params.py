@@ -36,12 +36,21 @@ def refusal(values: Any) -> str:
 
 
 def test_committed_file_parses_to_its_own_values() -> None:
-    assert load_params(COMMITTED).model_dump() == VALUES
+    # What may be left out (a network's own `noise`) is none there.
+    assert load_params(COMMITTED).model_dump(exclude_none=True) == VALUES
 
 
 @pytest.mark.parametrize(
     ("wrong", "meant"),
-    [("recogniser.dropuot", "dropout"), ("recognizer", "recogniser"), ("gan.r1_evry", "r1_every"), ("sead", "seed")],
+    [
+        ("training.dropuot", "dropout"),
+        ("recognizer", "recogniser"),
+        ("gan.r1_evry", "r1_every"),
+        ("sead", "seed"),
+        ("networks.mel_cmn", "mel_cnn"),
+        ("networks.mel_cnn.chanels", "channels"),
+        ("training.residal", "residual"),
+    ],
 )
 def test_a_typo_is_named_with_the_key_that_was_meant(wrong: str, meant: str) -> None:
     assert f"{wrong}: unknown key; did you mean `{meant}`?" in refusal(changed(wrong, 1))
@@ -59,9 +68,13 @@ def test_an_unknown_key_near_none_is_told_what_is_known() -> None:
         ("seed", True, "valid integer"),
         ("seed", 1.5, "valid integer"),
         ("seed", None, "valid integer"),
-        ("recogniser.bf16", 1, "valid boolean"),
-        ("judge.lr", "0.003", "valid number"),
-        ("corpus.name", 3, "'demo' or 'ravdess'"),
+        ("training.bf16", 1, "valid boolean"),
+        ("training.norm", "yes", "valid boolean"),
+        ("training.lr", "0.003", "valid number"),
+        ("networks.audio_lstm.epochs", 1.5, "valid integer"),
+        ("networks.mel_cnn", 3, "valid dictionary"),
+        ("dream.grid_octaves", 3, "valid list"),
+        ("corpus.name", 3, "'demo', 'ravdess', 'tess' or 'cremad'"),
         ("maximise.emotions", "happy", "valid list"),
     ],
 )
@@ -75,13 +88,24 @@ def test_a_wrong_type_is_named_with_key_value_and_type(key: str, value: Any, all
     ("key", "value", "allowed"),
     [
         ("compute.device", "gpu", "'auto', 'cpu' or 'cuda'"),
-        ("corpus.name", "tess", "'demo' or 'ravdess'"),
+        ("corpus.name", "librispeech", "'demo', 'ravdess', 'tess' or 'cremad'"),
+        ("reading.name", "ravdess", "'demo_reading' or 'librispeech'"),
+        ("recogniser.network", "mfcc_cnn", "'mel_cnn', 'mel_wavenet' or 'mel_lstm'"),
+        ("training.schedule", "late", "'one_cycle', 'plateau', 'cosine' or 'constant'"),
         ("compute.threads", 0, "greater than or equal to 1"),
         ("compute.threads", 257, "less than or equal to 256"),
         ("seed", -1, "greater than or equal to 0"),
         ("seed", 2**31, "less than 2147483648"),
-        ("recogniser.dropout", 1.0, "less than 1"),
-        ("judge.lr", 0.0, "greater than 0"),
+        ("training.dropout", 1.0, "less than 1"),
+        ("training.batch", 1, "greater than or equal to 2"),
+        ("training.speed", 0.6, "less than or equal to 0.5"),
+        ("training.noise", 1.1, "less than or equal to 1"),
+        ("networks.mel_lstm.layers", 17, "less than or equal to 16"),
+        ("benchmark.folds", 7, "less than or equal to 6"),
+        ("ablation.seeds", 1, "greater than or equal to 2"),
+        ("dream.ratio", 1.0, "greater than 1"),
+        ("dream.grid_layers", [], "at least 1 item"),
+        ("training.lr", 0.0, "greater than 0"),
         ("gan.lr", float("inf"), "finite number"),
         ("gan.r1", float("nan"), "finite number"),
         ("demo.voices", 7, "greater than or equal to 8"),
@@ -102,6 +126,14 @@ def test_a_wrong_emotion_is_named_by_its_place_with_all_emotions() -> None:
     assert "maximise.emotions.1: got 'bored'; " in message
     for emotion in VALUES["maximise"]["emotions"]:
         assert f"'{emotion}'" in message
+
+
+def test_an_item_of_a_list_is_named_by_its_place() -> None:
+    assert "dream.grid_octaves.1: got 0; " in refusal(changed("dream.grid_octaves", [1, 0]))
+    assert "dream.grid_steps.0: got -0.1; " in refusal(changed("dream.grid_steps", [-0.1]))
+    assert "dream.grid_layers.1: got 'block10'; input should be 'block1', 'block2'" in refusal(
+        changed("dream.grid_layers", ["block1", "block10"])
+    )
 
 
 def test_missing_keys_and_sections_are_named() -> None:
@@ -165,7 +197,7 @@ def test_short_forms_of_a_float_are_floats(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(COMMITTED.read_text().replace("lr: 0.003", "lr: 3e-3").replace("c: 10.0", "c: 10"))
     params = load_params(path)
-    assert params.recogniser.lr == 0.003
+    assert params.training.lr == 0.003
     assert params.baseline.c == 10.0
 
 

@@ -35,9 +35,34 @@ class StageSpec:
 
 
 def load_graph(root: Path, values: Mapping[str, Any]) -> dict[str, StageSpec]:
-    """Read every stage of dvc.yaml; `values` are those of params.yaml, for the templates."""
-    stages = read_yaml(root / "dvc.yaml")["stages"]
-    return {name: read_stage(name, entry, values) for name, entry in stages.items()}
+    """Read every stage of dvc.yaml; `values` are those of params.yaml, for the templates.
+
+    An entry with a `matrix` of one key makes a stage `name@item` for each of its items.
+    """
+    graph = {}
+    for name, entry in read_yaml(root / "dvc.yaml")["stages"].items():
+        for item in items_of(name, entry):
+            whole = name if item is None else f"{name}@{item}"
+            graph[whole] = read_stage(whole, entry, values if item is None else {**values, "item": item})
+    return graph
+
+
+def items_of(name: str, entry: Mapping[str, Any]) -> list[Any]:
+    """List what a stage is made for: [None], or the items of its matrix as DVC's templates see them."""
+    matrix = entry.get("matrix")
+    if matrix is None:
+        return [None]
+    if len(matrix) != 1:
+        raise StageError(f"dvc.yaml: stage {name}: its matrix has {len(matrix)} keys; the runner reads one")
+    ((key, items),) = matrix.items()
+    return [Item({key: item}) for item in items]
+
+
+class Item(dict[str, Any]):
+    """One item of a matrix; as text it is its value, as in the name of the stage."""
+
+    def __str__(self) -> str:
+        return str(next(iter(self.values())))
 
 
 def read_stage(name: str, entry: Mapping[str, Any], values: Mapping[str, Any]) -> StageSpec:

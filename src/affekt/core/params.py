@@ -15,6 +15,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Emotion = Literal["neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"]
+Block = Literal["block1", "block2", "block3", "block4", "block5", "block6", "block7", "block8", "block9"]
 
 
 def check_unique(names: list[Emotion]) -> list[Emotion]:
@@ -37,7 +38,7 @@ class ComputeParams(Section):
 
 
 class CorpusParams(Section):
-    name: Literal["demo", "ravdess"]
+    name: Literal["demo", "ravdess", "tess", "cremad"]
 
 
 class PrepareParams(Section):
@@ -63,21 +64,102 @@ class BaselineParams(Section):
     c: Positive
 
 
-class RecogniserParams(Section):
-    channels: Annotated[int, Field(ge=4, le=512)]
-    epochs: Count
+class TrainingParams(Section):
+    """How every recogniser trains; each aid can be switched off, which the stage `ablation` does in turn."""
+
     batch: Annotated[int, Field(ge=2)]
     lr: Positive
+    schedule: Literal["one_cycle", "plateau", "cosine", "constant"]
     weight_decay: NonNegative
     dropout: Fraction
+    norm: bool
+    residual: bool
     crop_frames: Annotated[int, Field(ge=32, le=2000)]
     label_smoothing: Fraction
     mixup: NonNegative
+    masks: bool
+    speed: Annotated[float, Field(ge=0, le=0.5)]
+    pitch: Annotated[float, Field(ge=0, le=12)]
+    noise: Annotated[float, Field(ge=0, le=1)]
     bf16: bool
 
 
-class JudgeParams(RecogniserParams):
-    pass
+class JudgeParams(Section):
+    channels: Annotated[int, Field(ge=4, le=512)]
+    epochs: Count
+
+
+class NetworkParams(Section):
+    """A recogniser's size, and how long it trains."""
+
+    channels: Annotated[int, Field(ge=4, le=512)]
+    layers: Annotated[int, Field(ge=1, le=16)]
+    epochs: Count
+    noise: Annotated[float, Field(ge=0, le=1)] | None = None  # in the place of the section training's
+
+
+class RecogniserParams(NetworkParams):
+    network: Literal["mel_cnn", "mel_wavenet", "mel_lstm"]
+
+
+class NetworksParams(Section):
+    """The recognisers of emotion that are cross-validated."""
+
+    mel_cnn: NetworkParams
+    mel_wavenet: NetworkParams
+    mel_lstm: NetworkParams
+    audio_wavenet: NetworkParams
+    audio_lstm: NetworkParams
+    mfcc_cnn: NetworkParams
+
+
+PLAIN = "mel_cnn"  # of these the prototype's best, which `leakage` and `ablation` train: one thing alone differs there
+
+
+class BenchmarkParams(Section):
+    seeds: Count
+    folds: Annotated[int, Field(ge=2, le=6)]  # how many of the corpus' folds are tested
+    workers: Annotated[int, Field(ge=1, le=256)]
+
+
+class LeakageParams(Section):
+    folds: Annotated[int, Field(ge=1, le=6)]
+
+
+class AblationParams(Section):
+    seeds: Annotated[int, Field(ge=2, le=32)]
+    epochs: Count
+
+
+class GenderParams(Section):
+    channels: Annotated[int, Field(ge=2, le=256)]
+    steps: Count
+    crop_frames: Annotated[int, Field(ge=32, le=2000)]
+    lr: Positive
+    speed: Annotated[float, Field(ge=0, le=0.2)]
+    folds: Annotated[int, Field(ge=1, le=6)]
+
+
+class ReadingParams(Section):
+    name: Literal["demo_reading", "librispeech"]
+    speakers: Annotated[int, Field(ge=12, le=64)]
+    utterances: Annotated[int, Field(ge=1, le=64)]
+
+
+class DreamParams(Section):
+    network: Literal["gender_fast", "gender_slow"]
+    clips: Count
+    seconds: Annotated[float, Field(ge=0.2, le=60)]
+    octaves: Annotated[int, Field(ge=1, le=12)]
+    ratio: Annotated[float, Field(gt=1, le=4)]
+    iterations: Count
+    step: Positive
+    tile_frames: Annotated[int, Field(ge=32, le=8192)]
+    jitter_frames: Annotated[int, Field(ge=0, le=4096)]
+    jitter_bins: Annotated[int, Field(ge=0, le=512)]
+    grid_layers: Annotated[list[Block], Field(min_length=1)]
+    grid_octaves: Annotated[list[Count], Field(min_length=1)]
+    grid_steps: Annotated[list[Positive], Field(min_length=1)]
 
 
 class GanParams(Section):
@@ -134,10 +216,18 @@ class Params(Section):
     prepare: PrepareParams
     features: FeaturesParams
     baseline: BaselineParams
+    training: TrainingParams
     recogniser: RecogniserParams
     judge: JudgeParams
     gan: GanParams
     vocoder: VocoderParams
+    networks: NetworksParams
+    benchmark: BenchmarkParams
+    leakage: LeakageParams
+    ablation: AblationParams
+    reading: ReadingParams
+    gender: GenderParams
+    dream: DreamParams
     generation: GenerationParams
     vocoding: VocodingParams
     maximise: MaximiseParams

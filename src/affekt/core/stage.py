@@ -51,14 +51,15 @@ class Stage:
         values = read_yaml(root / "params.yaml")
         self._params = parse_params(values, root / "params.yaml")
         self._graph = graph.load_graph(root, values)
-        if name not in self._graph:
-            raise StageError(f"dvc.yaml has no stage {name}")
-        self.spec = self._graph[name]
+        whole = name if item is None else f"{name}@{item}"
+        if whole not in self._graph:
+            raise StageError(f"dvc.yaml has no stage {whole}")
+        self.spec = self._graph[whole]
         self.rank = int(os.environ.get("RANK", "0"))  # torchrun sets it; only rank 0 writes outs and tracks
         self.declared = {key: self._declared_value(key) for key in self.spec.params}
         self.dep_hashes = {dep: files.sha256_tree(root / dep) for dep in self.spec.deps}
         self.key = self._hash([name, item, self.spec.cmd, self.declared, self.dep_hashes])
-        self.work = root / "work" / name / self.key
+        self.work = root / "work" / whole / self.key
         self.downloads = root / "work" / "downloads"  # outlives success and changed inputs: files by their checksum
         self._outs = self.work / ("outs" if self.rank == 0 else f"outs-{self.rank}")
         self._artifacts: list[Path] = []
@@ -71,6 +72,16 @@ class Stage:
         if name not in self.spec.params:
             raise StageError(f"stage {self.name} reads the parameters `{name}`, which dvc.yaml does not declare for it")
         return getattr(self._params, name)
+
+    def part(self, key: str, section: type[S]) -> S:
+        """Return the typed part of a section that a dotted key names; refused unless dvc.yaml declares that key."""
+        if key not in self.spec.params:
+            raise StageError(f"stage {self.name} reads the parameters `{key}`, which dvc.yaml does not declare for it")
+        found: Any = self._params
+        for name in key.split("."):
+            found = getattr(found, name)
+        assert isinstance(found, section), f"{key} is a {type(found).__name__}"
+        return found
 
     def seed(self, *labels: object) -> int:
         """Return the seed of (params.yaml's seed, stage, item, labels)."""
@@ -87,6 +98,15 @@ class Stage:
         """The device of `compute`, with its threads and deterministic algorithms set."""
         compute = self.params(ComputeParams)
         return set_up(compute.device, compute.threads)
+
+    def kept(self, *parts: object) -> Path:
+        """Return a work folder for a part of this stage, keyed by the deps and by what decides the part alone.
+
+        It outlives success and changes of other parameters: a cross-validation with one more seed finds the folds
+        that it has done. `make clean` removes it.
+        """
+        key = self._hash([self.name, self.dep_hashes, [str(part) for part in parts]])
+        return self.root / "work" / "kept" / self.name / key
 
     # -- outputs
 

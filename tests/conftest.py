@@ -1,0 +1,1 @@
+"""Puts this folder on the path: what tests of several floors share lies here."""
