@@ -1,7 +1,7 @@
 """Inspection, quarantine, packing; the table's schema and the splits."""
 
 import hashlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,9 @@ import soundfile
 
 from affekt.core.errors import UserError
 from affekt.core.files import load_array, load_table, read_json, write_json
+from affekt.corpora.corpus import ClipFacts
 from affekt.corpora.inspect import Inspection, check_quarantine, inspect_folder
+from affekt.corpora.naming import read_path
 from affekt.corpora.prepare import pack
 from affekt.corpora.splits import load_splits
 from affekt.corpora.table import COLUMNS, check_table
@@ -33,7 +35,11 @@ def raw(tmp_path: Path) -> Path:
 
 
 def inspected(raw: Path, known: tuple[tuple[str, ...], ...] = ()) -> Inspection:
-    return inspect_folder(raw, 40.0, 0.05, known)
+    return inspect_folder(raw, read, 40.0, 0.05, known)
+
+
+def read(path: PurePosixPath) -> ClipFacts:
+    return read_path(path, "t")
 
 
 def test_every_fault_is_quarantined_with_its_reason(raw: Path) -> None:
@@ -73,6 +79,22 @@ def test_every_fault_is_quarantined_with_its_reason(raw: Path) -> None:
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no file"):
         check_quarantine(inspected(tmp_path), tmp_path, 5)
+
+
+def test_a_table_beside_the_clips_is_none_of_them(raw: Path) -> None:
+    (raw / "Actor" / "SPEAKERS.TXT").write_text("1 | F")
+    assert [entry["path"] for entry in inspected(raw).quarantine] == ["Actor/SPEAKERS.TXT"]
+    result = inspect_folder(raw, read, 40.0, 0.05, beside={"Actor/SPEAKERS.TXT"})
+    assert result.quarantine == []
+    assert len(result.clips) == len(STEMS)
+
+
+def test_a_fault_of_the_corpus_own_tables_ends_the_run(raw: Path) -> None:
+    def refuse(path: PurePosixPath) -> ClipFacts:
+        raise UserError("no gender of speaker 7")
+
+    with pytest.raises(UserError, match="no gender of speaker 7"):
+        inspect_folder(raw, refuse, 40.0, 0.05)
 
 
 def test_a_known_duplicate_is_kept_and_noted(raw: Path) -> None:

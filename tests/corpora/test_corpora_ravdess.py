@@ -1,30 +1,25 @@
 """RAVDESS: names, facts in git, splits, and fetching from every kind of mirror, made small."""
 
 import csv
-import functools
 import hashlib
 import json
 import os
 import shutil
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from fetching import request, serve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from affekt.core.errors import UserError
-from affekt.core.params import DemoParams
 from affekt.corpora import ravdess
 from affekt.corpora.facts import load_facts
+from affekt.corpora.manifest import pcm_sha256, read_manifest
 from affekt.corpora.naming import ClipName, parse_name
-from affekt.corpora.request import FetchRequest
 from affekt.corpora.splits import load_splits
 from affekt.corpora.table import EMOTIONS
 
@@ -45,7 +40,7 @@ def test_a_name_says_what_the_convention_says() -> None:
     clip = parse_name("03-01-08-02-01-02-23")
     assert (clip.emotion, clip.intensity, clip.gender) == ("surprised", "strong", "m")
     assert clip.path == "Actor_23/03-01-08-02-01-02-23"
-    assert clip.clip_id("ravdess") == "ravdess-23-surprised-strong-01-2"
+    assert clip.facts("ravdess").clip_id == "ravdess-23-surprised-strong-01-2"
     assert parse_name("03-01-02-01-01-01-24").gender == "f"
 
 
@@ -78,7 +73,7 @@ def test_every_accepted_name_comes_back(stem: str) -> None:
 
 
 def test_the_manifest_has_the_published_design() -> None:
-    manifest = ravdess.read_manifest(FACTS / "manifest.csv")
+    manifest = read_manifest(FACTS / "manifest.csv")
     clips = [parse_name(path.split("/")[1]) for path in manifest]
     assert len(clips) == len(set(clips)) == 1440
     assert Counter(clip.emotion for clip in clips) == {e: 96 if e == "neutral" else 192 for e in EMOTIONS}
@@ -142,25 +137,9 @@ def note_archive(facts: Path, size: int = 10, md5: str = "0" * 32) -> None:
 
 
 def fetch(facts: Path, tmp_path: Path, mirror: str | None) -> dict[str, str]:
-    demo = DemoParams(voices=8, statements=1, repetitions=1)
     out = tmp_path / "out"
-    ravdess.fetch(FetchRequest(facts, out, tmp_path / "work", tmp_path / "downloads", mirror, demo, 0))
-    return {p.relative_to(out).as_posix(): ravdess.pcm_sha256(p) for p in sorted(out.rglob("*")) if p.is_file()}
-
-
-@contextmanager
-def serve(folder: Path) -> Iterator[str]:
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        server.server_close()
+    ravdess.fetch(request(facts, tmp_path, mirror))
+    return {p.relative_to(out).as_posix(): pcm_sha256(p) for p in sorted(out.rglob("*")) if p.is_file()}
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac"])
@@ -169,7 +148,7 @@ def test_single_files_come_from_any_mirror(facts: Path, tmp_path: Path, suffix: 
     mirror = tmp_path / "mirror"
     make_clips(mirror / "ravdess", suffix)
     note_archive(facts)
-    wanted = {f"{name}{suffix}": digest for name, digest in ravdess.read_manifest(facts / "manifest.csv").items()}
+    wanted = {f"{name}{suffix}": digest for name, digest in read_manifest(facts / "manifest.csv").items()}
     if kind == "http":
         with serve(mirror) as url:
             assert fetch(facts, tmp_path, url) == wanted
@@ -181,7 +160,7 @@ def test_single_files_come_from_any_mirror(facts: Path, tmp_path: Path, suffix: 
 def test_the_archive_comes_from_any_mirror(facts: Path, tmp_path: Path, kind: str) -> None:
     make_clips(tmp_path / "clips", ".wav")
     make_archive(facts, tmp_path / "mirror" / "ravdess", tmp_path / "clips")
-    wanted = {f"{name}.wav": digest for name, digest in ravdess.read_manifest(facts / "manifest.csv").items()}
+    wanted = {f"{name}.wav": digest for name, digest in read_manifest(facts / "manifest.csv").items()}
     if kind == "http":
         with serve(tmp_path / "mirror") as url:
             assert fetch(facts, tmp_path, url) == wanted
@@ -244,7 +223,7 @@ def test_what_a_mirror_lacks_is_named(facts: Path, tmp_path: Path) -> None:
     (tmp_path / "mirror" / "ravdess" / f"{NAMES[1]}.wav").unlink()
     with pytest.raises(UserError, match=f"lacks {NAMES[1]}"):
         fetch(facts, tmp_path, str(tmp_path / "mirror"))
-    with serve(tmp_path / "mirror") as url, pytest.raises(UserError, match=f"neither the archive nor {NAMES[1]}"):
+    with serve(tmp_path / "mirror") as url, pytest.raises(UserError, match=f"lacks {NAMES[1]}"):
         fetch(facts, tmp_path, url)
 
 
@@ -261,6 +240,6 @@ def test_all_real_clips_hold_the_published_samples() -> None:
     mirror = Path(os.environ.get("AFFEKT_MIRROR", "")) / "ravdess"
     if not os.environ.get("AFFEKT_MIRROR") or not mirror.is_dir():
         pytest.skip("set AFFEKT_MIRROR to a folder that holds ravdess/")
-    for path, digest in list(ravdess.read_manifest(FACTS / "manifest.csv").items())[::40]:
+    for path, digest in list(read_manifest(FACTS / "manifest.csv").items())[::40]:
         file = next(f for s in (".flac", ".wav") if (f := mirror / f"{path}{s}").is_file())
-        assert ravdess.pcm_sha256(file) == digest
+        assert pcm_sha256(file) == digest

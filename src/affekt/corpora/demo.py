@@ -7,22 +7,23 @@ varies a little, seeded by its name, so that no two clips are copies and a recog
 import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, get_type_hints
 
 import numpy as np
 
 from affekt.core.errors import UserError
 from affekt.core.params import DemoParams
 from affekt.core.seeds import numpy_rng
-from affekt.corpora.espeak import SAMPLE_RATE, Utterance, speak
-from affekt.corpora.naming import ClipName
+from affekt.corpora.corpus import Corpus
+from affekt.corpora.espeak import Utterance
+from affekt.corpora.naming import ClipName, read_path
 from affekt.corpora.request import FetchRequest
+from affekt.corpora.spoken import SPEECH_DB, WORDS_PER_MINUTE, Plan, bounded, read_rows, speak_plans
 from affekt.corpora.table import EMOTIONS, INTENSITIES
-from affekt.corpora.voicing import Quality, finish
+from affekt.corpora.voicing import Quality
 
-_WORDS_PER_MINUTE = 165  # a neutral reading
-_SPEECH_DB = -27.0  # RMS of a neutral clip, dB of full scale
+NAME = "demo"
 
 # Standard deviations of what varies from clip to clip; about those of one speaker's readings of one sentence.
 _STRENGTH_SD = 0.18  # of the rule's strength
@@ -69,21 +70,18 @@ class Rule:
 
 def fetch(request: FetchRequest) -> None:
     """Speak the whole design into `request.out`, WAV by WAV."""
-    voices, rules, statements = load_design(request.facts, request.demo)
-    clips = list(design(voices, statements, request.demo.repetitions))
+    size = request.size
+    assert isinstance(size, DemoParams)
+    voices, rules, statements = load_design(request.facts, size)
+    clips = design(voices, statements, size.repetitions)
     plans = [plan(clip, voices[clip.actor], rules[clip.emotion], statements, request.seed) for clip in clips]
-    sounds = speak(utterance for utterance, _ in plans)
-    for clip, (_, quality), sound in request.progress(
-        zip(clips, plans, sounds, strict=True), "clips spoken", len(clips)
-    ):
-        rng = numpy_rng(request.seed, clip.stem, "voicing")
-        _write_wav(request.out / f"{clip.path}.wav", finish(sound / np.float32(32768), quality, rng))
+    speak_plans(request, plans)
 
 
 def load_design(facts: Path, params: DemoParams) -> tuple[dict[int, Voice], dict[str, Rule], dict[str, str]]:
     """Read the chosen voices by actor, the rules by emotion and the chosen statements by code."""
-    voices = [Voice(**row) for row in _read_rows(facts / "voices.csv", Voice)]
-    rules = {row["emotion"]: Rule(**row) for row in _read_rows(facts / "prosody.csv", Rule)}
+    voices = read_rows(facts / "voices.csv", Voice)
+    rules = {rule.emotion: rule for rule in read_rows(facts / "prosody.csv", Rule)}
     with open(facts / "statements.csv", newline="", encoding="utf-8") as file:
         statements = {row["code"]: row["text"] for row in csv.DictReader(file)}
     for key, wanted, there in (
@@ -100,19 +98,6 @@ def load_design(facts: Path, params: DemoParams) -> tuple[dict[int, Voice], dict
     return chosen, rules, dict(list(statements.items())[: params.statements])
 
 
-def _read_rows(path: Path, kind: type) -> list[dict[str, Any]]:
-    """Read a CSV whose columns are the fields of a dataclass, typed as these are."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    types = get_type_hints(kind)
-    if not rows or list(rows[0]) != list(types):
-        raise UserError(f"{path}: must have rows with the columns {', '.join(types)}")
-    try:
-        return [{name: convert(row[name]) for name, convert in types.items()} for row in rows]
-    except ValueError as error:
-        raise UserError(f"{path}: holds a value that is no number ({error})") from None
-
-
 def design(voices: Iterable[int], statements: Iterable[str], repetitions: int) -> Iterator[ClipName]:
     """Yield every clip: voices x (neutral once, seven emotions at two intensities) x statements x repetitions."""
     for actor in voices:
@@ -123,7 +108,7 @@ def design(voices: Iterable[int], statements: Iterable[str], repetitions: int) -
                         yield ClipName(emotion, intensity, statement, repetition, actor)
 
 
-def plan(clip: ClipName, voice: Voice, rule: Rule, statements: dict[str, str], seed: int) -> tuple[Utterance, Quality]:
+def plan(clip: ClipName, voice: Voice, rule: Rule, statements: dict[str, str], seed: int) -> Plan:
     """Turn voice, rule and the clip's own variation into eSpeak's parameters and what is done after it."""
     rng = numpy_rng(seed, clip.stem, "prosody")
     strength = (rule.normal if clip.intensity == "normal" else rule.strong) * rng.normal(1.0, _STRENGTH_SD)
@@ -136,28 +121,20 @@ def plan(clip: ClipName, voice: Voice, rule: Rule, statements: dict[str, str], s
         voice=voice.voice,
         text=statements[clip.statement] + rule.ending,
         # Formants are scaled by playing faster, which scales pitch and rate too: ask for that much less of them.
-        rate=_bounded(_WORDS_PER_MINUTE * rate / formant, 80, 450),
-        pitch=_bounded(50 + 50 * np.log2(pitch / formant), 0, 99),
-        pitch_range=_bounded(50 * pitch_range, 0, 100),
-        word_gap=_bounded(strength * rule.word_gap, 0, 30),
+        rate=bounded(WORDS_PER_MINUTE * rate / formant, 80, 450),
+        pitch=bounded(50 + 50 * np.log2(pitch / formant), 0, 99),
+        pitch_range=bounded(50 * pitch_range, 0, 100),
+        word_gap=bounded(strength * rule.word_gap, 0, 30),
     )
     quality = Quality(
         formant_factor=formant,
-        level_db=_SPEECH_DB + strength * rule.volume_db + rng.normal(0, _VOLUME_SD_DB),
+        level_db=SPEECH_DB + strength * rule.volume_db + rng.normal(0, _VOLUME_SD_DB),
         tilt_db=strength * rule.tilt_db + rng.normal(0, _TILT_SD_DB),
         breath=max(0.0, strength * rule.breath),
         tremor_cents=max(0.0, strength * rule.tremor_cents),
         roughness=min(1.0, max(0.0, strength * rule.roughness)),
     )
-    return utterance, quality
+    return Plan(clip.path, utterance, quality)
 
 
-def _bounded(value: float, low: int, high: int) -> int:
-    return int(min(high, max(low, round(float(value)))))
-
-
-def _write_wav(path: Path, samples: np.ndarray) -> None:
-    import soundfile
-
-    path.parent.mkdir(parents=True, exist_ok=True)  # the whole folder is renamed when done: no care per file
-    soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+CORPUS = Corpus(NAME, fetch, reader=lambda facts, raw: partial(read_path, corpus=NAME))

@@ -6,7 +6,9 @@ Source: Livingstone & Russo (2018), "The Ryerson Audio-Visual Database of Emotio
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
+from affekt.corpora.corpus import ClipFacts
 from affekt.corpora.table import EMOTIONS, INTENSITIES
 
 _AUDIO_ONLY, _SPEECH = "03", "01"
@@ -41,11 +43,23 @@ class ClipName:
         """The file's place without extension, "Actor_07/03-01-…-07"."""
         return f"Actor_{self.actor:02d}/{self.stem}"
 
-    def clip_id(self, corpus: str) -> str:
-        return f"{corpus}-{self.actor:02d}-{self.emotion}-{self.intensity}-{self.statement}-{self.repetition}"
+    def facts(self, corpus: str) -> ClipFacts:
+        """The clip's facts in a corpus that uses these names."""
+        speaker = f"{corpus}-{self.actor:02d}"
+        return ClipFacts(
+            clip_id=f"{speaker}-{self.emotion}-{self.intensity}-{self.statement}-{self.repetition}",
+            speaker=speaker,
+            gender=self.gender,
+            emotion=self.emotion,
+            intensity=self.intensity,
+            statement=self.statement,
+            repetition=self.repetition,
+        )
 
-    def speaker(self, corpus: str) -> str:
-        return f"{corpus}-{self.actor:02d}"
+
+def read_path(path: PurePosixPath, corpus: str) -> ClipFacts:
+    """Read a file's path in a corpus that uses these names; ValueError says which part is wrong."""
+    return parse_name(path.stem).facts(corpus)
 
 
 def parse_name(stem: str) -> ClipName:

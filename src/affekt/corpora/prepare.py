@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def pack(inspection: Inspection, corpus: str, language: str, splits_path: Path, out: Path) -> "pd.DataFrame":
     """Write audio.npy, clips.parquet, quarantine.json and notes.json to `out`; return the checked table."""
-    clips = sorted(inspection.clips, key=lambda clip: clip.name.clip_id(corpus))
-    splits = load_splits(splits_path, {clip.name.speaker(corpus) for clip in clips})
+    clips = sorted(inspection.clips, key=lambda clip: clip.facts.clip_id)
+    splits = load_splits(splits_path, {clip.facts.speaker for clip in clips})
     table = make_table(clips, corpus, language, splits)
     audio = np.concatenate([clip.samples for clip in clips]) if clips else np.zeros(0, np.int16)
     check_table(table, len(audio))
@@ -37,24 +37,24 @@ def make_table(clips: Sequence[Clip], corpus: str, language: str, splits: Splits
 
     rows, offset = [], 0
     for clip in clips:
-        name, speaker = clip.name, clip.name.speaker(corpus)
+        facts = clip.facts
         rows.append(
             {
-                "clip_id": name.clip_id(corpus),
+                "clip_id": facts.clip_id,
                 "corpus": corpus,
-                "speaker": speaker,
-                "gender": name.gender,
-                "emotion": name.emotion,
-                "intensity": name.intensity,
-                "statement": name.statement,
-                "repetition": name.repetition,
+                "speaker": facts.speaker,
+                "gender": facts.gender,
+                "emotion": facts.emotion,
+                "intensity": facts.intensity,
+                "statement": facts.statement,
+                "repetition": facts.repetition,
                 "language": language,
                 "offset": offset,
                 "frames": len(clip.samples),
                 "rate": SAMPLE_RATE,
                 "sha256": hashlib.sha256(clip.samples.astype("<i2").tobytes()).hexdigest(),
-                "half": splits.half[speaker],
-                "fold": splits.fold[speaker],
+                "half": splits.half[facts.speaker],
+                "fold": splits.fold[facts.speaker],
             }
         )
         offset += len(clip.samples)

@@ -1,20 +1,15 @@
-"""The corpora by name. A new one: a module with `fetch`, its facts in data/corpora/<name>, a line here."""
-
-from collections.abc import Callable
+"""The corpora by name. A new one: a module with its `CORPUS`, its facts in data/corpora/<name>, its name here."""
 
 from affekt.core.errors import UserError
-from affekt.corpora.request import FetchRequest
+from affekt.corpora import cremad, demo, demo_reading, librispeech, ravdess, tess
+from affekt.corpora.corpus import Corpus
+
+_MODULES = (demo, ravdess, tess, cremad, demo_reading, librispeech)
+CORPORA = {module.CORPUS.name: module.CORPUS for module in _MODULES}
 
 
-def fetcher(name: str) -> Callable[[FetchRequest], None]:
-    """Return the function that brings a corpus's published files to a folder."""
-    # Plain import statements: a stage's code deps are derived from them.
-    if name == "demo":
-        from affekt.corpora.demo import fetch as fetch_demo
-
-        return fetch_demo
-    if name == "ravdess":
-        from affekt.corpora.ravdess import fetch as fetch_ravdess
-
-        return fetch_ravdess
-    raise UserError(f"corpus.name: got {name!r}; known are demo, ravdess")
+def find_corpus(name: str) -> Corpus:
+    """Return the corpus of this name."""
+    if name not in CORPORA:
+        raise UserError(f"params.yaml: got the corpus {name!r}; known are {', '.join(CORPORA)}")
+    return CORPORA[name]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from affekt.core.params import DemoParams
+from affekt.core.params import DemoParams, ReadingParams
 
 
 def quiet(items: Iterable[Any], what: str, total: int | None = None) -> Iterator[Any]:
@@ -20,8 +20,8 @@ class FetchRequest:
     facts: Path  # data/corpora/<name>
     out: Path  # the published files go here
     work: Path  # scratch; survives an interruption
-    downloads: Path  # survives success too: <md5>/ of a published archive holds it, or the part that came
+    downloads: Path  # survives success too: what came over the network, by its checksum or its corpus
     mirror: str | None  # AFFEKT_MIRROR: a folder or URL in the publisher's place
-    demo: DemoParams
+    size: DemoParams | ReadingParams  # of a corpus that is spoken here; a published one comes whole
     seed: int
     progress: Callable[[Iterable[Any], str, int | None], Iterator[Any]] = quiet

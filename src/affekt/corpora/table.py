@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")  # index = label
+UNLABELLED = "unlabelled"  # the emotion of clips whose corpus does not tell it; no label
 GENDERS = ("f", "m")
 INTENSITIES = ("normal", "strong")
 HALVES = ("a", "b")
@@ -32,7 +33,13 @@ COLUMNS = (
     "half",
     "fold",  # 0-based
 )
-_ALLOWED = {"gender": GENDERS, "emotion": EMOTIONS, "intensity": INTENSITIES, "half": HALVES, "rate": (SAMPLE_RATE,)}
+_ALLOWED = {
+    "gender": GENDERS,
+    "emotion": (*EMOTIONS, UNLABELLED),
+    "intensity": INTENSITIES,
+    "half": HALVES,
+    "rate": (SAMPLE_RATE,),
+}
 
 
 def check_table(table: "pd.DataFrame", samples: int | None = None) -> "pd.DataFrame":
