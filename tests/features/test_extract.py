@@ -1,8 +1,5 @@
 """One pass gives what each feature gives alone, whatever the number of workers."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,23 +85,3 @@ def test_a_bad_clip_ends_the_pass(tmp_path: Path) -> None:
     prepared = prepare(tmp_path / "prepared", [6000, 400])
     with pytest.raises(UserError, match="400 samples is too short"):
         extract(prepared, tmp_path / "out", PARAMS)
-
-
-def test_workers_die_with_a_killed_stage(tmp_path: Path) -> None:
-    script = tmp_path / "stage.py"
-    script.write_text(
-        "import multiprocessing, os, time\n"
-        "from concurrent.futures import ProcessPoolExecutor\n"
-        "from affekt.features.extract import _set_up_worker\n"
-        "if __name__ == '__main__':\n"
-        "    spawn = multiprocessing.get_context('spawn')\n"
-        "    pool = ProcessPoolExecutor(1, spawn, initializer=_set_up_worker)\n"
-        "    print(pool.submit(os.getpid).result(), flush=True)\n"
-        "    time.sleep(600)\n"
-    )
-    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as stage:
-        assert stage.stdout is not None
-        os.kill(int(stage.stdout.readline()), 0)  # raises where there is no such process
-        stage.kill()
-        # The worker holds the other end of the pipe too: it is closed when the worker has ended.
-        stage.communicate(timeout=60)

@@ -54,18 +54,11 @@ def test_waveform_is_the_audio(folders: tuple[Path, Path]) -> None:
 def test_padded_is_followed_by_silence(folders: tuple[Path, Path]) -> None:
     packed = Packed.load(*folders)
     mel, frames = packed.padded([2, 1])
-    assert mel.shape == (2, N_MELS, 21)
+    assert mel.shape == (2, 21, N_MELS)
+    assert mel.is_contiguous()
     assert frames.tolist() == [21, 4]
-    assert torch.equal(mel[1, :, :4], packed.clip_mel(1))
-    assert torch.equal(mel[1, :, 4:], torch.full((N_MELS, 17), math.log(LOG_FLOOR)))
-
-
-def test_padded_to_a_width_keeps_the_beginning(folders: tuple[Path, Path]) -> None:
-    packed = Packed.load(*folders)
-    mel, frames = packed.padded(np.array([0, 1, 2]), max_frames=12)
-    assert mel.shape == (3, N_MELS, 12)
-    assert frames.tolist() == [11, 4, 12]
-    assert torch.equal(mel[2], packed.clip_mel(2)[:, :12])
+    assert torch.equal(mel[1, :4].T, packed.clip_mel(1))
+    assert torch.equal(mel[1, 4:], torch.full((17, N_MELS), math.log(LOG_FLOOR)))
 
 
 def test_features_of_other_clips_are_refused(folders: tuple[Path, Path]) -> None:
@@ -73,3 +66,26 @@ def test_features_of_other_clips_are_refused(folders: tuple[Path, Path]) -> None
     save_array(features / "f0.npy", np.zeros(35, np.float32))
     with pytest.raises(UserError, match="features of other clips"):
         Packed.load(prepared, features)
+
+
+def test_joined_corpora_lie_one_after_another(folders: tuple[Path, Path]) -> None:
+    """Here twice the same one: rows from 3 on are those of the second."""
+    packed = Packed.load(*folders)
+    assert Packed.join([packed]) is packed
+    both = Packed.join([packed, packed])
+    assert len(both) == 6
+    assert both.clips["clip_id"].tolist() == ["a", "b", "c"] * 2
+    assert both.clips.index.tolist() == list(range(6))
+    for i in range(6):
+        np.testing.assert_array_equal(both.waveform(i), packed.waveform(i % 3))
+        assert torch.equal(both.clip_mel(i), packed.clip_mel(i % 3))
+        np.testing.assert_array_equal(both.f0[both.span(i)], packed.f0[packed.span(i % 3)])
+        np.testing.assert_array_equal(both.mfcc[both.span(i)], packed.mfcc[packed.span(i % 3)])
+    np.testing.assert_array_equal(both.speaker, np.tile(packed.speaker, (2, 1)))
+    assert packed.clips["offset"].tolist() == [0, 2560, 3560], "the parts are as they were"
+    for name in ("audio", "mel", "mfcc", "f0"):
+        part, whole = getattr(packed, name), getattr(both, name)
+        assert len(whole) == 2 * len(part)
+        assert np.shares_memory(whole[len(part) : len(part) + 5], part), "nothing long is copied"
+    with pytest.raises(AssertionError, match="a clip lies in one corpus"):
+        both.audio[len(packed.audio) - 1 : len(packed.audio) + 1]

@@ -1,10 +1,6 @@
 """All features of a prepared corpus in one pass over its audio, parallel over processes."""
 
-import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +10,7 @@ import numpy as np
 import torch
 
 from affekt.core.files import load_array, load_table, save_table, write_json
+from affekt.core.parallel import quiet, run_parallel
 from affekt.core.params import FeaturesParams
 from affekt.features.f0 import track_f0
 from affekt.features.mel import N_MELS, log_mel
@@ -45,7 +42,7 @@ def extract(
     prepared: Path,
     out: Path,
     params: FeaturesParams,
-    progress: Callable[[list[Any], str], Iterable[Any]] = lambda items, what: items,
+    progress: Callable[[Iterable[Any], str, int | None], Iterable[Any]] = quiet,
 ) -> None:
     """Fill the folder `out` with the features of `prepared`; the same to the bit for any number of workers."""
     clips = load_table(prepared / "clips.parquet")
@@ -56,7 +53,7 @@ def extract(
     _create(out / "mfcc.npy", (total, params.n_mfcc))
     _create(out / "f0.npy", (total,))
     _create(out / "speaker.npy", (len(clips), EMBEDDING_SIZE))
-    _run(_groups(prepared, out, params, clips, table), params.workers, progress)
+    run_parallel(extract_group, _groups(prepared, out, params, clips, table), params.workers, "features", progress)
     save_table(out / "frames.parquet", table)
     write_json(out / "stats.json", _statistics(Packed.load(prepared, out)))
 
@@ -75,31 +72,6 @@ def _groups(
         Group(prepared, out, params, first, samples[first : first + GROUP], frames[first : first + GROUP])
         for first in range(0, len(clips), GROUP)
     ]
-
-
-def _run(groups: list[Group], workers: int, progress: Callable[[list[Any], str], Iterable[Any]]) -> None:
-    """Processes are spawned: a fork of a process that has used OpenMP threads may hang."""
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(groups)), spawn, initializer=_set_up_worker)
-    try:
-        futures: list[Future[None]] = [pool.submit(extract_group, group) for group in groups]
-        for future in progress(futures, "features"):
-            future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _set_up_worker() -> None:
-    """One thread, and no life after the stage: a worker whose parent is killed would wait for work forever."""
-    torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "runs in a worker"
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 @torch.inference_mode()

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -51,6 +51,26 @@ class Packed:
         offsets = table["offset"].to_numpy(np.int64)
         return cls(clips, load_array(prepared / "audio.npy"), offsets=offsets, frames=frames, **arrays)
 
+    @classmethod
+    def join(cls, parts: Sequence["Packed"]) -> "Packed":
+        """Put corpora one after another; the rows of the second follow those of the first.
+
+        Nothing long is copied: of what it holds per sample or frame only spans of single clips can be read.
+        """
+        import pandas as pd
+
+        if len(parts) == 1:
+            return parts[0]
+        samples = np.cumsum([0, *(len(part.audio) for part in parts)])
+        frames = np.cumsum([0, *(len(part.mel) for part in parts)])
+        clips = [part.clips.assign(offset=part.clips["offset"] + at) for part, at in zip(parts, samples, strict=False)]
+        offsets = [part.offsets + at for part, at in zip(parts, frames, strict=False)]
+        arrays: dict[str, Any] = {
+            n: Chain([getattr(part, n) for part in parts]) for n in ("audio", "mel", "mfcc", "f0")
+        }
+        arrays |= {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("speaker", "frames")}
+        return cls(pd.concat(clips, ignore_index=True), offsets=np.concatenate(offsets), **arrays)
+
     def __len__(self) -> int:
         return len(self.frames)
 
@@ -66,19 +86,30 @@ class Packed:
         """Samples of clip i as float32 in [-1, 1)."""
         return waveform_of(self.audio, int(self.clips["offset"].iloc[i]), int(self.clips["frames"].iloc[i]))
 
-    def padded(self, indices: Sequence[int] | np.ndarray, max_frames: int | None = None) -> tuple[Tensor, Tensor]:
-        """Clips side by side, raw log mel, with their true lengths; (B, N_MELS, F) and int64 (B,).
+    def padded(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
+        """Clips side by side, raw log mel, followed by silence, (B, F, N_MELS); and their frames, int64 (B,)."""
+        frames_B = torch.from_numpy(self.frames[rows].astype(np.int64))
+        mel_BFM = torch.full((len(rows), int(frames_B.max()), N_MELS), math.log(LOG_FLOOR))
+        for mel_FM, i in zip(mel_BFM, rows, strict=True):
+            mel_FM[: int(self.frames[i])] = torch.from_numpy(self.mel[self.span(i)].copy())
+        return mel_BFM, frames_B
 
-        F is max_frames, or the longest clip's; longer clips lose their end, shorter ones are followed by silence.
-        """
-        width = max_frames or int(self.frames[list(indices)].max())
-        mel_BMF = torch.full((len(indices), N_MELS, width), math.log(LOG_FLOOR))
-        frames_B = torch.empty(len(indices), dtype=torch.int64)
-        for row, i in enumerate(indices):
-            mel_MF = self.clip_mel(i)[:, :width]
-            mel_BMF[row, :, : mel_MF.shape[1]] = mel_MF
-            frames_B[row] = mel_MF.shape[1]
-        return mel_BMF, frames_B
+
+class Chain:
+    """Long arrays one after another, each left where it is; a slice lies within one of them."""
+
+    def __init__(self, parts: Sequence[np.ndarray]):
+        self._parts = parts
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        index = int(np.searchsorted(self._starts, rows.start, side="right")) - 1
+        start = int(self._starts[index])
+        assert rows.stop <= self._starts[index + 1], "a clip lies in one corpus"
+        return self._parts[index][rows.start - start : rows.stop - start]
 
 
 def waveform_of(audio: np.ndarray, offset: int, samples: int) -> np.ndarray:
