@@ -18,7 +18,7 @@ BANDS = N_MELS // 8  # left after the stem and two pools
 class RecurrentRecogniser(nn.Module):
     """Log-mel to emotion logits by CNN and bidirectional GRU; any number of frames."""
 
-    def __init__(self, channels: int = 32, emotions: int = 8, dropout: float = 0.2):
+    def __init__(self, channels: int = 32, classes: int = 8, dropout: float = 0.2):
         super().__init__()
         c = channels
         self.stem = _block(1, c, stride=2)
@@ -29,7 +29,7 @@ class RecurrentRecogniser(nn.Module):
         self.project = nn.Sequential(nn.Conv1d(4 * c * BANDS, 4 * c, 1, bias=False), nn.BatchNorm1d(4 * c), nn.ReLU())
         self.recurrent = nn.GRU(4 * c, 2 * c, batch_first=True, bidirectional=True)
         self.pool = AttentiveStatistics(4 * c, c)
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(8 * c, emotions))
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(8 * c, classes))
 
     def embed(self, mel_BMF: Tensor, frames_B: Tensor | None = None) -> Tensor:
         """Return the pooled features (B, 8 * channels) of raw log-mels (B, 80, F) with `frames_B` valid frames."""
@@ -54,7 +54,7 @@ class RecurrentRecogniser(nn.Module):
         return pad_packed_sequence(self.recurrent(packed)[0], batch_first=True, total_length=x_BFC.shape[1])[0]
 
     def forward(self, mel_BMF: Tensor, frames_B: Tensor | None = None) -> Tensor:
-        """Return emotion logits (B, emotions)."""
+        """Return emotion logits (B, classes)."""
         return self.head(self.embed(mel_BMF, frames_B))
 
 
