@@ -10,6 +10,7 @@ from affekt.core import files
 from affekt.core.errors import UserError
 from affekt.training.checkpoint import load_checkpoint, save_checkpoint
 from affekt.training.loop import LoopState, TrainSettings, run_step
+from affekt.training.schedules import Plateau
 
 SETTINGS = TrainSettings(9, seed=3, ema={"net": 0.5})
 
@@ -21,6 +22,8 @@ def trained(steps: int) -> LoopState:
         run_step(state.method, state)
         state.history["step"].append(float(step))
         state.step = step + 1
+    state.plateau.see(2.0)
+    state.plateau.see(3.0)
     return state
 
 
@@ -31,6 +34,7 @@ def test_all_of_the_state_comes_back_to_the_bit(tmp_path: Path) -> None:
     load_checkpoint(tmp_path / "c.safetensors", fresh)
     assert fresh.step == 3
     assert fresh.history == {"step": [0.0, 1.0, 2.0]}
+    assert fresh.plateau == Plateau(factor=1.0, best=2.0, waited=1)
     for name, module in state.method.modules.items():
         torch.testing.assert_close(fresh.method.modules[name].state_dict(), module.state_dict(), rtol=0, atol=0)
     torch.testing.assert_close(fresh.ema, state.ema, rtol=0, atol=0)
@@ -46,7 +50,7 @@ def test_the_file_is_named_safetensors_and_nothing_else(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "c.safetensors", state)
     tensors, metadata = files.load_tensors(tmp_path / "c.safetensors")
     assert {name.split("/")[0] for name in tensors} == {"module", "ema", "optimiser"}
-    assert set(metadata) == {"format", "device", "step", "history"}
+    assert set(metadata) == {"format", "device", "step", "history", "plateau"}
     assert metadata["device"] == "cpu"
     assert [path.name for path in tmp_path.iterdir()] == ["c.safetensors"]
 
@@ -56,6 +60,7 @@ def test_a_checkpoint_before_the_first_update_loads(tmp_path: Path) -> None:
     fresh = LoopState(Toy(), SETTINGS, CPU)
     load_checkpoint(tmp_path / "c.safetensors", fresh)
     assert fresh.step == 0
+    assert fresh.plateau == Plateau()  # endless, as JSON has no word for it
     assert fresh.optimisers["net"].state_dict()["state"] == {}
 
 

@@ -125,7 +125,7 @@ class Broken(Toy):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_is_named_with_its_step(value: float, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=rf"step 3 of {STEPS}: toy/critic is {value}: .* lower this stage's `lr`"):
+    with pytest.raises(UserError, match=rf"step 3 of {STEPS}: toy/critic is {value}: .* lower `lr` in params"):
         run(Broken(value), tmp_path)
 
 
@@ -194,6 +194,42 @@ def test_an_update_is_one_step_of_adamw_at_the_rate_of_the_schedule() -> None:
     assert (group["lr"], group["betas"], group["weight_decay"]) == (0.1, (0.5, 0.6), 0.25)
 
 
+class Watched(Line):
+    """Its validation loss is what the test says."""
+
+    def __init__(self, losses: list[float]):
+        super().__init__(None, schedule="plateau")
+        self.losses, self.rates = losses, list[float]()
+
+    def step(self, state: LoopState, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        state.update("a", self.modules["a"].weight.sum())  # type: ignore[operator]
+        state.update("b", self.modules["b"].weight.sum())  # type: ignore[operator]
+        self.rates.append(state.optimisers["a"].param_groups[0]["lr"])
+        return {}
+
+    def validate(self) -> float:
+        return self.losses.pop(0)
+
+
+def test_the_plateau_validates_as_often_as_asked_and_lowers_the_rate(tmp_path: Path) -> None:
+    method = Watched([1.0, 2.0, 2.0, 2.0])
+    settings = TrainSettings(9, seed=0, validate_every=2)
+    train(method, settings, tmp_path, CPU, lambda s, step: None, lambda steps, *_, **__: iter(steps))
+    assert method.losses == []
+    assert method.rates == pytest.approx([0.1] * 6 + [0.05] * 3)
+
+
+def test_other_schedules_do_not_validate_and_a_method_without_validation_has_no_plateau(tmp_path: Path) -> None:
+    settings = TrainSettings(2, seed=0, validate_every=1)
+
+    def go(method: Line) -> None:
+        train(method, settings, tmp_path, CPU, lambda s, step: None, lambda steps, *_, **__: iter(steps))
+
+    go(Line(None, schedule="cosine"))
+    with pytest.raises(NotImplementedError, match="Line has no validation: its schedule cannot be `plateau`"):
+        go(Line(None, schedule="plateau"))
+
+
 def test_averages_are_exponential_and_buffers_are_copied() -> None:
     method = Line(None)
     state = LoopState(method, TrainSettings(10, seed=0, ema={"a": 0.75}), CPU)
@@ -236,6 +272,13 @@ def test_processes_join_with_their_own_gpu(
     )
     distributed.start(torch.device(device))
     assert calls == [joined]
+
+
+def test_of_several_processes_the_first_decides_what_the_plateau_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert distributed.share_value(0.1, CPU) == 0.1
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "broadcast", lambda tensor, src: tensor.fill_([0.3, 0.7][src]))
+    assert distributed.share_value(0.1, CPU) == 0.3
 
 
 def test_two_processes_train_as_one_with_both_their_batches(tmp_path: Path) -> None:

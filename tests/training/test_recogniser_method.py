@@ -7,21 +7,27 @@ import pytest
 import torch
 from torch import nn
 
-from affekt.core.errors import UserError
+from affekt.core.params import TrainingParams
 from affekt.corpora.table import EMOTIONS
-from affekt.evaluate.recognition import predict
+from affekt.features.clips import Clips
+from affekt.models.inference import predict
 from affekt.models.judge import RecurrentRecogniser
-from affekt.models.recogniser import ConvRecogniser
+from affekt.models.mel_networks import MelCNN
+from affekt.training.augment import Augment
 from affekt.training.loop import TrainResult, TrainSettings, train
-from affekt.training.recogniser import Clips, RecogniserMethod, RecogniserSettings
+from affekt.training.recogniser import RecogniserMethod, RecogniserSettings
 
 CPU = torch.device("cpu")
 CLIPS = 20
 
 
-def settings(**values: float) -> RecogniserSettings:
-    plain = {"batch": 8, "lr": 0.01, "weight_decay": 0.0, "crop_frames": 32, "label_smoothing": 0.0, "mixup": 0.0}
-    return RecogniserSettings(**(plain | {"seed": 1} | values))  # type: ignore[arg-type]
+NETWORKS = {"mel_cnn": lambda: MelCNN(4, 1, 8), "judge": lambda: RecurrentRecogniser(4)}
+PLAIN = {"batch": 8, "lr": 0.01, "weight_decay": 0.0, "schedule": "one_cycle", "label_smoothing": 0.0, "mixup": 0.0}
+
+
+def settings(**values: object) -> RecogniserSettings:
+    some = {"augment": Augment(32, 0.15, 3.0, masks=True), "seed": 1}
+    return RecogniserSettings(**(PLAIN | some | values))  # type: ignore[arg-type]
 
 
 def clips(count: int = CLIPS, seed: int = 0) -> Clips:
@@ -37,14 +43,18 @@ def clips(count: int = CLIPS, seed: int = 0) -> Clips:
     return Clips(mel_BFM, frames_B, label_B)
 
 
-def method(network_class: type[nn.Module] = ConvRecogniser, **values: float) -> RecogniserMethod:
+def network(name: str) -> nn.Module:
     torch.manual_seed(0)
-    return RecogniserMethod(network_class(channels=4), clips(), settings(**values))
+    return NETWORKS[name]()
+
+
+def method(name: str = "mel_cnn", validation: Clips | None = None, **values: object) -> RecogniserMethod:
+    return RecogniserMethod(network(name), clips(), settings(**values), len(EMOTIONS), validation)
 
 
 def fit(trained: RecogniserMethod, work: Path, steps: int, every: int = 100) -> TrainResult:
     torch.set_num_threads(1)
-    how = TrainSettings(steps, seed=2, checkpoint_every=every, log_every=1)
+    how = TrainSettings(steps, seed=2, checkpoint_every=every, log_every=1, validate_every=trained.steps_per_epoch)
     return train(trained, how, work, CPU, lambda s, step: None, lambda steps, *_, **__: iter(steps))
 
 
@@ -58,7 +68,7 @@ def test_an_epoch_draws_each_clip_at_most_once_and_epochs_differ() -> None:
     assert subject.steps_per_epoch == 2
 
     def drawn(step: int) -> list[int]:
-        mel_BMF = subject.batch(step, torch.Generator().manual_seed(step))["mel"]
+        mel_BMF = subject.batch(step, torch.Generator().manual_seed(step))["x"]
         return mel_BMF.median(2).values.median(1).values.round().int().tolist()
 
     epochs = [drawn(2 * epoch) + drawn(2 * epoch + 1) for epoch in range(3)]
@@ -71,7 +81,7 @@ def test_an_epoch_draws_each_clip_at_most_once_and_epochs_differ() -> None:
 def test_targets_are_one_hot_without_smoothing_and_mixup() -> None:
     subject = method()
     batch = subject.batch(0, torch.Generator().manual_seed(0))
-    assert batch["mel"].shape == (8, 80, 32)
+    assert batch["x"].shape == (8, 80, 32)
     assert batch["target"].shape == (8, len(EMOTIONS))
     assert set(batch["target"].flatten().tolist()) == {0.0, 1.0}
     assert batch["target"].sum(1).tolist() == [1.0] * 8
@@ -87,9 +97,9 @@ def test_smoothing_and_mixup_keep_targets_distributions() -> None:
     assert not torch.equal(mixed, plain)
 
 
-@pytest.mark.parametrize("network_class", [ConvRecogniser, RecurrentRecogniser])
-def test_it_learns_a_formant_of_unseen_clips(network_class: type[nn.Module], tmp_path: Path) -> None:
-    subject = method(network_class, label_smoothing=0.1, mixup=0.2)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_learns_a_formant_of_unseen_clips(name: str, tmp_path: Path) -> None:
+    subject = method(name, label_smoothing=0.1, mixup=0.2)
     result = fit(subject, tmp_path, 60)
     assert set(result.history) == {"step", "recognise/loss", "recognise/train_accuracy"}
     assert np.mean(result.history["recognise/loss"][-5:]) < np.mean(result.history["recognise/loss"][:5])
@@ -109,26 +119,64 @@ def test_it_resumes_to_the_bit(tmp_path: Path) -> None:
             return super().batch(step, rng)
 
     first = method(mixup=0.2)
+    stopped = Stopped(first.modules["recogniser"], first.clips, first.settings, len(EMOTIONS))
     with pytest.raises(KeyboardInterrupt):
-        fit(Stopped(first.modules["recogniser"], first.clips, first.settings), tmp_path / "work", 5, every=2)
+        fit(stopped, tmp_path / "work", 5, every=2)
     again = method(mixup=0.2)
     fit(again, tmp_path / "work", 5, every=2)
     for key, value in whole.modules["recogniser"].state_dict().items():
         assert torch.equal(again.modules["recogniser"].state_dict()[key], value), key
 
 
-@pytest.mark.parametrize("network_class", [ConvRecogniser, RecurrentRecogniser])
-def test_predictions_do_not_depend_on_the_batch(network_class: type[nn.Module]) -> None:
-    torch.manual_seed(0)
-    network = network_class(channels=4)
-    some = clips()
-    together = predict(network, some, batch=64)
-    assert together.shape == (CLIPS, len(EMOTIONS))
-    assert not network.training
-    torch.testing.assert_close(predict(network, some, batch=1), together, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(predict(network, some, batch=7), together, rtol=1e-4, atol=1e-4)
+def test_a_validation_is_the_cross_entropy_of_whole_clips_and_training_goes_on() -> None:
+    held_out = clips(7, seed=3)
+    subject = method(validation=held_out)
+    subject.modules["recogniser"].train()
+    loss = subject.validate()
+    assert subject.modules["recogniser"].training
+    logits = predict(subject.modules["recogniser"], held_out)
+    right = logits.log_softmax(1)[torch.arange(7), held_out.label_B]
+    assert loss == pytest.approx(-right.mean().item(), rel=1e-5)
+    before = {key: value.clone() for key, value in subject.modules["recogniser"].state_dict().items()}
+    subject.validate()
+    assert all(torch.equal(value, before[k]) for k, value in subject.modules["recogniser"].state_dict().items())
 
 
-def test_half_without_clips_is_refused() -> None:
-    with pytest.raises(UserError, match="has no clips"):
-        Clips.of(None, np.array([], dtype=int), CPU)  # type: ignore[arg-type]
+def test_a_plateau_resumes_to_the_bit_with_its_state(tmp_path: Path) -> None:
+    """Validation clips whose labels are wrong: the loss rises, so the rate falls twice before the stop."""
+    wrong = clips(8, seed=3)
+    wrong = Clips(wrong.mel_BFM, wrong.frames_B, (wrong.label_B + 3) % 8)
+
+    def start() -> RecogniserMethod:
+        return method(validation=wrong, schedule="plateau")
+
+    whole = start()
+    fit(whole, tmp_path / "whole", 18)
+
+    class Stopped(RecogniserMethod):
+        def batch(self, step: int, rng: torch.Generator) -> dict[str, torch.Tensor]:
+            if step == 15:
+                raise KeyboardInterrupt
+            return super().batch(step, rng)
+
+    first = start()
+    stopped = Stopped(first.modules["recogniser"], first.clips, first.settings, len(EMOTIONS), wrong)
+    with pytest.raises(KeyboardInterrupt):
+        fit(stopped, tmp_path / "work", 18, every=7)
+    again = start()
+    fit(again, tmp_path / "work", 18, every=7)
+    for key, value in whole.modules["recogniser"].state_dict().items():
+        assert torch.equal(again.modules["recogniser"].state_dict()[key], value), key
+
+
+def test_settings_are_those_of_the_section() -> None:
+    section = TrainingParams(
+        batch=16, lr=0.5, schedule="cosine", weight_decay=0.25, dropout=0.1, norm=False, residual=True, crop_frames=64,
+        label_smoothing=0.125, mixup=0.375, masks=True, speed=0.05, pitch=2.0, noise=0.75, bf16=False,
+    )  # fmt: skip
+    found = RecogniserSettings.of(section, seed=9)
+    assert found == RecogniserSettings(
+        16, 0.5, 0.25, "cosine", 0.125, 0.375, Augment(64, 0.05, 2.0, 0.75, masks=True), 9
+    )
+    spec = RecogniserMethod(network("judge"), clips(), found, 8).optimisers()["recogniser"]
+    assert (spec.lr, spec.weight_decay, spec.schedule) == (0.5, 0.25, "cosine")

@@ -1,17 +1,31 @@
-"""Random views of mels for training recognisers: crop, stretch, band shift, level, masks, mixup.
+"""Random views of mels for training recognisers: crop, stretch, band shift, tilt, noise, masks, mixup.
 
 Axes: B clips, M mel bands, F frames. Everything is drawn from the generator that is passed in.
 """
 
+import math
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-STRETCH = 0.15  # speed of a view: 1 - STRETCH to 1 + STRETCH
-BAND_SHIFT = 3.0  # mel bands up or down, which moves pitch and formants
+NOISE_DB = (-60.0, -25.0)  # level of added noise against a clip's loudest bands
+NATS_PER_DB = math.log(10) / 20  # of magnitude
 TILT = 0.6  # log units over the whole frequency axis, as another microphone would
-MASKED_BANDS = 12
+MASKED_BANDS = 0.15  # of all bands or bins, at most
 MASKED_FRAMES = 24
 MASKS = 2
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How much views differ from their clips; 0 switches an aid off."""
+
+    crop_frames: int
+    speed: float = 0.0  # of a view: 1 - speed to 1 + speed; a waveform's pitch goes with it
+    pitch: float = 0.0  # up or down, in mel bands (about 40 Hz each below 1 kHz) or in semitones of a waveform
+    noise: float = 0.0  # share of clips that get noise
+    masks: bool = False  # SpecAugment
 
 
 def draw(rng: torch.Generator, shape: tuple[int, ...], low: float, high: float, device: torch.device) -> Tensor:
@@ -19,26 +33,41 @@ def draw(rng: torch.Generator, shape: tuple[int, ...], low: float, high: float, 
     return (low + (high - low) * torch.rand(shape, generator=rng)).to(device)
 
 
-def random_views(mel_BFM: Tensor, frames_B: Tensor, crop: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Cut one stretched and shifted window of `crop` frames from each clip.
+def random_views(mel_BFM: Tensor, frames_B: Tensor, augment: Augment, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Cut one stretched and shifted window of `crop_frames` frames from each clip.
 
     Returns mels (B, M, crop), padding beyond a clip's end, and the number of valid frames (B,).
     """
     batch, total, bands = mel_BFM.shape
-    device = mel_BFM.device
-    speed_B = draw(rng, (batch,), 1 - STRETCH, 1 + STRETCH, device)
+    device, crop = mel_BFM.device, augment.crop_frames
+    speed_B = draw(rng, (batch,), 1 - augment.speed, 1 + augment.speed, device)
     stretched_B = torch.div(frames_B - 1, speed_B, rounding_mode="floor") + 1  # the last one reads the last frame
     start_B = (draw(rng, (batch,), 0, 1, device) * (stretched_B - crop).clamp(min=0)).floor()
     time_BF = (start_B[:, None] + torch.arange(crop, device=device)) * speed_B[:, None]
     time_BF = time_BF.clamp(max=total - 1)
     view_BFM = interpolate(mel_BFM, time_BF)
-    shift_B = draw(rng, (batch,), -BAND_SHIFT, BAND_SHIFT, device)
+    shift_B = draw(rng, (batch,), -augment.pitch, augment.pitch, device)
     band_BM = (torch.arange(bands, device=device)[None] + shift_B[:, None]).clamp(0, bands - 1)
     view_BMF = interpolate(view_BFM.transpose(1, 2), band_BM)
     tilt_B = draw(rng, (batch,), -TILT, TILT, device)
     view_BMF = view_BMF + tilt_B[:, None, None] * torch.linspace(-0.5, 0.5, bands, device=device)[None, :, None]
     valid_B = torch.minimum(stretched_B - start_B, torch.full_like(start_B, crop)).long()
+    if augment.noise > 0:
+        view_BMF = add_noise(view_BMF, augment.noise, rng)
     return view_BMF, valid_B
+
+
+def add_noise(mel_BMF: Tensor, share: float, rng: torch.Generator) -> Tensor:
+    """Add noise of a random level and tilt to some clips: magnitudes add up, nearly, where phases are random."""
+    batch, bands, _ = mel_BMF.shape
+    level_B = draw(rng, (batch,), *NOISE_DB, mel_BMF.device) * NATS_PER_DB
+    tilt_B = draw(rng, (batch,), -TILT, TILT, mel_BMF.device)
+    chosen_B = draw(rng, (batch,), 0, 1, mel_BMF.device) < share
+    top_B = mel_BMF.flatten(1).amax(1)
+    slope_BM = tilt_B[:, None] * torch.linspace(-1, 1, bands, device=mel_BMF.device)
+    noise_BM1 = (top_B + level_B)[:, None, None] + slope_BM[..., None]
+    noisy_BMF = 0.5 * torch.logaddexp(2 * mel_BMF, 2 * noise_BM1)
+    return torch.where(chosen_B[:, None, None], noisy_BMF, mel_BMF)
 
 
 def interpolate(x_BNC: Tensor, position_BN: Tensor) -> Tensor:
@@ -56,7 +85,7 @@ def mask(mel_BMF: Tensor, rng: torch.Generator) -> Tensor:
     device = mel_BMF.device
     hidden = torch.zeros(batch, bands, frames, dtype=torch.bool, device=device)
     for _ in range(MASKS):
-        for axis, size, widest in ((1, bands, MASKED_BANDS), (2, frames, MASKED_FRAMES)):
+        for axis, size, widest in ((1, bands, MASKED_BANDS * bands), (2, frames, MASKED_FRAMES)):
             width_B = draw(rng, (batch,), 0, widest, device)
             start_B = draw(rng, (batch,), 0, 1, device) * (size - width_B)
             index = torch.arange(size, device=device)[None]

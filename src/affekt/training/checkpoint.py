@@ -1,5 +1,6 @@
 """Checkpoints: one safetensors file, whole or absent, that holds all that a resumed training needs."""
 
+import dataclasses
 import json
 import logging
 from pathlib import Path
@@ -10,11 +11,12 @@ from torch import Tensor
 
 from affekt.core.files import load_tensors, save_tensors
 from affekt.training import distributed
+from affekt.training.schedules import Plateau
 
 if TYPE_CHECKING:
     from affekt.training.loop import LoopState
 
-FORMAT = "2"
+FORMAT = "3"
 
 logger = logging.getLogger("affekt.training")
 
@@ -34,6 +36,7 @@ def save_checkpoint(path: Path, state: "LoopState") -> None:
         "device": state.device.type,
         "step": str(state.step),
         "history": json.dumps(state.history),
+        "plateau": json.dumps(dataclasses.asdict(state.plateau)),
     }
     save_tensors(path, {name: tensor.clone() for name, tensor in tensors.items()}, metadata)
 
@@ -56,6 +59,7 @@ def load_checkpoint(path: Path, state: "LoopState") -> None:
         return
     state.step = int(metadata["step"])
     state.history = json.loads(metadata["history"])
+    state.plateau = Plateau(**json.loads(metadata["plateau"]))
     for name, module in state.method.modules.items():
         module.load_state_dict(_under(tensors, f"module/{name}/"))
     for name, average in state.ema.items():

@@ -1,4 +1,4 @@
-"""Several processes under torchrun: mean gradients, shared buffers. In one process each function does nothing."""
+"""Several processes under torchrun: mean gradients, shared values. In one process each function does nothing."""
 
 import os
 from collections.abc import Iterable
@@ -35,6 +35,15 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     flat /= distributed.get_world_size()
     for gradient, piece in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(piece.view_as(gradient))
+
+
+def share_value(value: float, device: torch.device) -> float:
+    """Return the first process's value everywhere."""
+    if not distributed.is_initialized():
+        return value
+    shared = torch.tensor(value, dtype=torch.float64, device=device)
+    distributed.broadcast(shared, src=0)
+    return float(shared)
 
 
 def share_buffers(module: nn.Module) -> None:

@@ -19,7 +19,7 @@ from affekt.core.devices import fast_bf16
 from affekt.core.errors import UserError
 from affekt.training import distributed
 from affekt.training.checkpoint import load_checkpoint, save_checkpoint
-from affekt.training.schedules import factor
+from affekt.training.schedules import Plateau, factor
 
 Progress = Callable[..., Iterator[int]]
 Log = Callable[[dict[str, float], int], None]
@@ -48,6 +48,8 @@ class TrainSettings:
     compile: bool = True  # on CUDA only
     checkpoint_every: int = 100  # steps
     log_every: int = 10  # steps
+    validate_every: int = 0  # steps; only the schedule `plateau` validates
+    lr_key: str = "lr"  # where params.yaml has the rate, to be named when a training diverges
 
 
 class Method(abc.ABC):
@@ -66,6 +68,10 @@ class Method(abc.ABC):
     @abc.abstractmethod
     def step(self, state: "LoopState", batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Train on a batch; return scalars with slash names."""
+
+    def validate(self) -> float:
+        """Return a loss on data that is not trained on; the schedule `plateau` needs it."""
+        raise NotImplementedError(f"{type(self).__name__} has no validation: its schedule cannot be `plateau`")
 
 
 @dataclass
@@ -92,7 +98,12 @@ class LoopState:
             name: {key: value.detach().clone() for key, value in method.modules[name].state_dict().items()}
             for name in settings.ema
         }
+        self.plateau = Plateau()
         self.history: dict[str, list[float]] = {"step": []}
+
+    def validates(self) -> bool:
+        """Whether an optimiser's schedule is the plateau."""
+        return any(spec.schedule == "plateau" for spec in self.specs.values())
 
     def parameters(self, name: str) -> list[nn.Parameter]:
         """List the parameters that an optimiser trains."""
@@ -113,7 +124,7 @@ class LoopState:
         if spec.clip is not None:
             nn.utils.clip_grad_norm_(parameters, spec.clip)
         for group in optimiser.param_groups:
-            group["lr"] = spec.lr * factor(spec.schedule, self.step, self.settings.steps)
+            group["lr"] = spec.lr * factor(spec.schedule, self.step, self.settings.steps) * self.plateau.factor
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
 
@@ -157,6 +168,9 @@ def train(
         state.step = step
         scalars = run_step(method, state)
         last = step + 1 == settings.steps
+        if state.validates() and (step + 1) % settings.validate_every == 0:
+            # Batch norm's statistics differ between processes until the end: one of them decides for all.
+            state.plateau.see(distributed.share_value(method.validate(), device))
         if last or (step + 1) % settings.log_every == 0:
             note(state, scalars, step, log)
         state.step = step + 1
@@ -185,7 +199,7 @@ def note(state: LoopState, scalars: dict[str, Tensor], step: int, log: Log) -> N
         if not torch.isfinite(torch.tensor(value)):
             raise UserError(
                 f"step {step} of {state.settings.steps}: {name} is {value}: the training diverged; "
-                "lower this stage's `lr` in params.yaml"
+                f"lower `{state.settings.lr_key}` in params.yaml"
             )
     state.history["step"].append(float(step))
     for name, value in values.items():

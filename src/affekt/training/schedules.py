@@ -1,9 +1,12 @@
-"""Learning-rate schedules as pure functions of the step, so that a resumed run needs no state."""
+"""Learning-rate schedules: pure functions of the step, and the plateau's state."""
 
 import math
+from dataclasses import dataclass
 
 WARM_UP = 0.15  # of all steps, for one_cycle
 FLOOR = 0.002  # of the full rate, at the end of one_cycle and cosine
+PATIENCE = 2  # validations without a better one, after which `plateau` lowers the rate (as the prototype did)
+DROP = 0.5  # what it is multiplied by then
 
 
 def factor(schedule: str, step: int, steps: int) -> float:
@@ -12,7 +15,7 @@ def factor(schedule: str, step: int, steps: int) -> float:
     `constant`; `cosine`: half a cosine from 1 to FLOOR; `one_cycle`: a linear rise over WARM_UP, then the cosine
     (Smith & Topin 2018); `late`: constant, then linear to FLOOR over the last third.
     """
-    if schedule == "constant":
+    if schedule in {"constant", "plateau"}:  # the plateau's own factor is a state: see below
         return 1.0
     done = (step + 1) / steps
     if schedule == "cosine":
@@ -21,8 +24,26 @@ def factor(schedule: str, step: int, steps: int) -> float:
         return max(FLOOR, done / WARM_UP) if done < WARM_UP else _cosine((done - WARM_UP) / (1 - WARM_UP))
     if schedule == "late":
         return max(FLOOR, min(1.0, 3 * (1 - done)))
-    raise ValueError(f"schedule {schedule!r} is unknown; use constant, cosine, one_cycle or late")
+    raise ValueError(f"schedule {schedule!r} is unknown; use constant, plateau, cosine, one_cycle or late")
 
 
 def _cosine(done: float) -> float:
     return FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@dataclass
+class Plateau:
+    """Lowers the rate when the validation loss has not fallen for PATIENCE validations in a row."""
+
+    factor: float = 1.0
+    best: float = math.inf
+    waited: int = 0
+
+    def see(self, loss: float) -> None:
+        """Take the loss of one validation."""
+        if loss < self.best:
+            self.best, self.waited = loss, 0
+            return
+        self.waited += 1
+        if self.waited >= PATIENCE:
+            self.factor, self.waited = max(FLOOR, self.factor * DROP), 0
