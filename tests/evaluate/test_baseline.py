@@ -1,8 +1,9 @@
 """The baseline: statistics of known signals, and a support vector machine that learns and standardises."""
 
 import numpy as np
+import pytest
 
-from affekt.evaluate.baseline import clip_statistics, fit_predict
+from affekt.evaluate.baseline import clip_statistics, crossvalidate, fit_predict
 
 
 def toy(rng: np.random.Generator, clips: int) -> tuple[np.ndarray, np.ndarray]:
@@ -55,3 +56,21 @@ def test_a_rare_class_is_not_drowned() -> None:
     train = rng.normal(labels[:, None] * 1.5, 1.0, (200, 2))
     test = rng.normal(1.5, 1.0, (100, 2))
     assert fit_predict(train, labels, test, 1.0).mean() > 0.5
+
+
+def test_a_cross_validation_predicts_every_clip_from_the_other_folds() -> None:
+    rng = np.random.default_rng(3)
+    features, labels = toy(rng, 60)
+    fold = rng.permutation(np.arange(60) % 3)
+    predicted = crossvalidate(features, labels, fold, 10.0)
+    held_out = fold == 1
+    expected = fit_predict(features[~held_out], labels[~held_out], features[held_out], 10.0)
+    np.testing.assert_array_equal(predicted[held_out], expected)
+    changed = np.where(held_out, (labels + 1) % 3, labels)  # the labels of a fold say nothing to its own predictions
+    np.testing.assert_array_equal(crossvalidate(features, changed, fold, 10.0)[held_out], expected)
+    assert (predicted == labels).mean() > 0.9
+
+
+def test_one_fold_is_no_cross_validation() -> None:
+    with pytest.raises(ValueError, match="two or more folds"):
+        crossvalidate(np.zeros((2, 1)), np.array([0, 1]), np.zeros(2), 1.0)

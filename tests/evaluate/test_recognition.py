@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from affekt.evaluate.recognition import confusion_matrix, summarise
+from affekt.evaluate.recognition import confusion_matrix, rates, summarise
 
 NAMES = [f"class{i}" for i in range(8)]
 
@@ -50,3 +50,16 @@ def test_a_class_that_is_only_predicted_counts_as_errors_of_the_others() -> None
 def test_no_clip_at_all_is_an_error() -> None:
     with pytest.raises(ValueError, match="there was no clip"):
         summarise(np.zeros((2, 2), dtype=np.int64), ["x", "y"])
+
+
+def test_rates_of_many_matrices_are_those_of_each() -> None:
+    counts = np.random.default_rng(0).integers(0, 9, (2, 3, 8, 8))
+    counts[1, 2, 4] = 0  # a class without clips
+    found = rates(counts)
+    for s in range(2):
+        for f in range(3):
+            one = summarise(counts[s, f], NAMES)
+            assert {key: found[key][s, f] for key in ("ua", "wa", "macro_f1")} == pytest.approx(
+                {key: one[key] for key in ("ua", "wa", "macro_f1")}
+            )
+    assert np.isnan(found["recall"][1, 2]).tolist() == [i == 4 for i in range(8)]

@@ -18,3 +18,15 @@ def fit_predict(train: np.ndarray, labels: np.ndarray, test: np.ndarray, c: floa
 
     model = make_pipeline(StandardScaler(), SVC(C=c, class_weight="balanced"))
     return model.fit(train, labels).predict(test)
+
+
+def crossvalidate(features_ND: np.ndarray, labels_N: np.ndarray, fold_N: np.ndarray, c: float) -> np.ndarray:
+    """Predict every clip by a machine that was fitted on the other folds; labels (N,)."""
+    predicted_N = np.empty_like(labels_N)
+    folds = np.unique(fold_N)
+    if len(folds) < 2:
+        raise ValueError(f"a cross-validation needs two or more folds, got {len(folds)}")
+    for fold in folds:
+        held_out = fold_N == fold
+        predicted_N[held_out] = fit_predict(features_ND[~held_out], labels_N[~held_out], features_ND[held_out], c)
+    return predicted_N

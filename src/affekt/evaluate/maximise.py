@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from affekt.evaluate.proportions import above_chance, holm, mcnemar, sign_test
+from affekt.evaluate.recognition import confusion_matrix
 from affekt.optimise.maximise import Plan, generate_mel
 from affekt.optimise.trajectory import Trajectory
 
@@ -83,9 +84,7 @@ def summarise(
 
 def confusion(beliefs: Beliefs, plan: Plan, emotions: Sequence[str]) -> np.ndarray:
     """Count what was wanted (rows) against what was named at the last snapshot (columns), int64 (E, E)."""
-    counts = np.zeros((len(emotions), len(emotions)), dtype=np.int64)
-    np.add.at(counts, (np.asarray(plan.labels), beliefs.probability[-1].argmax(axis=1)), 1)
-    return counts
+    return confusion_matrix(np.asarray(plan.labels), beliefs.probability[-1].argmax(axis=1), len(emotions))
 
 
 def _against_chance(

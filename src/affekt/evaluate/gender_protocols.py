@@ -1,0 +1,82 @@
+"""Gender under all protocols: folds of readers, the same with actors in training, across corpora; and f0's thresholds.
+
+Axes: N clips.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from affekt.core.files import load_array
+from affekt.evaluate.gender import compare_speakers, fit_threshold, median_f0, predict_by_f0, score_gender
+from affekt.features.labels import labels_of
+from affekt.features.packed import Packed
+
+PROTOCOLS = {"read": "", "joint": "_joint"}  # file of predictions -> ending of the model's name in the metrics
+WAYS = {"read_to_acted": ("read", "acted"), "acted_to_read": ("acted", "read")}  # trained on all of one, then asked
+THRESHOLD = "f0_threshold"
+
+
+def measure_gender(folders: Mapping[str, Path], read: Packed, acted: Packed) -> dict[str, float]:
+    """Rows `gender/<model>/...` of unseen readers: of the networks in their folders and of the threshold on f0.
+
+    `<model>` is trained on other readers, `<model>_joint` on these and on all actors; each network is compared with the
+    threshold of the same training, clip by clip (`better`, `worse`, `p_value`).
+    """
+    gender = {"read": labels_of(read.clips, "gender"), "acted": labels_of(acted.clips, "gender")}
+    pitch = {"read": pitch_of(read), "acted": pitch_of(acted)}
+    folds, speakers = read.clips["fold"].to_numpy(), read.clips["speaker"].to_numpy()
+    rows: dict[str, float] = {}
+    for protocol, ending in PROTOCOLS.items():
+        by_pitch = predict_on_folds(pitch, gender, folds, joint=protocol == "joint")
+        for name, folder in folders.items():
+            posterior = load_array(folder / f"{protocol}.npy")
+            tested = np.isfinite(posterior).all(-1)
+            truth, own, beside = gender["read"][tested], posterior[tested].argmax(-1), by_pitch[tested]
+            row = score_gender(own, truth, speakers[tested])
+            row |= compare_speakers(own == truth, beside == truth, speakers[tested])
+            rows |= {f"gender/{name}{ending}/{key}": value for key, value in row.items()}
+            row = score_gender(beside, truth, speakers[tested])  # all networks are tested on the same clips
+            rows |= {f"gender/{THRESHOLD}{ending}/{key}": value for key, value in row.items()}
+    return rows | measure_across(folders, pitch, gender)
+
+
+def measure_across(
+    folders: Mapping[str, Path], pitch: Mapping[str, np.ndarray], gender: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """Accuracies `gender/<model>/<way>` from one whole corpus to the other, and `hz` of the threshold of all readers.
+
+    A corpus of one gender teaches none: what trains on it is left out.
+    """
+    rows = {f"gender/{THRESHOLD}/hz": fit_threshold(pitch["read"], gender["read"])}
+    for way, (trained, asked) in WAYS.items():
+        if len(np.unique(gender[trained])) < 2:
+            continue
+        predicted = {name: load_array(folder / f"{way}.npy").argmax(-1) for name, folder in folders.items()}
+        predicted[THRESHOLD] = predict_by_f0(pitch[asked], fit_threshold(pitch[trained], gender[trained]))
+        rows |= {f"gender/{name}/{way}": float((named == gender[asked]).mean()) for name, named in predicted.items()}
+    return rows
+
+
+def predict_on_folds(
+    pitch: Mapping[str, np.ndarray], gender: Mapping[str, np.ndarray], fold_N: np.ndarray, *, joint: bool
+) -> np.ndarray:
+    """Gender of every reader's clip by a threshold that was fitted without the clip's fold.
+
+    With `joint` all actors' clips are fitted too, and the readers' are repeated to as many, as the networks have them.
+    """
+    predicted_N = np.zeros(len(fold_N), dtype=np.int64)
+    for fold in np.unique(fold_N):
+        others, inside = np.flatnonzero(fold_N != fold), fold_N == fold
+        if joint:
+            others = np.tile(others, max(1, round(len(pitch["acted"]) / len(others))))
+        parts = [(pitch["read"][others], gender["read"][others])] + joint * [(pitch["acted"], gender["acted"])]
+        threshold_hz = fit_threshold(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+        predicted_N[inside] = predict_by_f0(pitch["read"][inside], threshold_hz)
+    return predicted_N
+
+
+def pitch_of(packed: Packed) -> np.ndarray:
+    """Median f0 of each clip in Hz, NaN without a voiced frame."""
+    return np.array([median_f0(packed.f0[packed.span(i)]) for i in range(len(packed))])
