@@ -66,6 +66,15 @@ def test_normalised_descent_moves_by_the_learning_rate() -> None:
     assert torch.allclose(moved, torch.full((2,), 0.5))
 
 
+def test_normalised_descent_limits_what_one_element_moves() -> None:
+    gradient = torch.tensor([[1.0, 1.0, 1.0, 97.0], [0.0, 0.0, 0.0, 0.0]])
+    free = NormalisedDescent().step(gradient, {}, 0.5, 0)
+    held = NormalisedDescent(limit=2.0).step(gradient, {}, 0.5, 0)
+    assert free[0].tolist() == pytest.approx([0.02, 0.02, 0.02, 1.94])
+    assert held[0].tolist() == pytest.approx([0.02, 0.02, 0.02, 1.0])
+    assert (held[1] == 0).all()
+
+
 def test_batch_equals_one_at_a_time() -> None:
     problem, (latents, targets) = toy(), start()
     together = optimise(problem, latents, targets, SETTINGS)
@@ -181,3 +190,26 @@ def test_gradient_that_is_not_finite_is_an_error() -> None:
     problem = dataclasses.replace(quadratic(), path=lambda x: x / 0)
     with pytest.raises(UserError, match="not finite; lower the learning rate"):
         optimise(problem, torch.ones(1, 3), torch.tensor([0]), Settings(steps=2, lr=1.0, seed=0))
+
+
+def test_every_step_ends_at_a_valid_variable() -> None:
+    problem = dataclasses.replace(quadratic(), project=lambda x: x.clamp(min=0))
+    settings = Settings(steps=400, lr=0.2, seed=0)
+    found = optimise(problem, torch.ones(2, 3), torch.tensor([0, 1]), settings)
+    assert torch.allclose(found.end, CENTRES.clamp(min=0), atol=1e-3), "the nearest valid point of these optima"
+    assert found.snapshots.min() >= 0
+
+
+def test_without_steps_the_start_is_recorded_and_stays() -> None:
+    found = optimise(quadratic(), torch.zeros(2, 3), torch.tensor([0, 1]), Settings(steps=0, lr=0.2, seed=0))
+    assert torch.equal(found.end, found.start)
+    assert found.history["objective"].tolist() == [[5.25, 10.0]]
+    assert found.snapshot_steps == (0,)
+
+
+def test_snapshots_can_be_left_out(tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, snapshots=0, checkpoint_every=5)
+    found = optimise(toy(), *start(), settings, tmp_path)
+    assert (found.snapshot_steps, len(found.snapshots)) == ((), 0)
+    assert torch.equal(found.end, optimise(toy(), *start(), SETTINGS).end)
+    assert torch.equal(found.end, optimise(toy(), *start(), settings, tmp_path).end), "from the checkpoint"

@@ -13,6 +13,8 @@ def test_log_spaced_steps() -> None:
     steps = log_spaced(300, 13)
     assert steps == (0, 1, 2, 3, 6, 10, 16, 27, 44, 71, 115, 186, 300)
     assert log_spaced(2, 13) == (0, 1, 2)
+    assert log_spaced(0, 13) == (0,)
+    assert log_spaced(300, 0) == ()
     with pytest.raises(ValueError, match="at least 2 snapshots"):
         log_spaced(10, 1)
 

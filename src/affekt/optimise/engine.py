@@ -28,11 +28,12 @@ class Problem:
     """What is optimised: the objective of (scores of the path of the variable, targets) is minimised."""
 
     path: Callable[[Tensor], Tensor]  # variable -> what is scored, both with the batch in front
-    score: Callable[[Tensor], Tensor]  # -> scores, one row per sample
+    score: Callable[[Any], Tensor]  # of what is scored, or of its view -> scores, one row per sample
     objective: PerSample  # (scores, targets) -> loss (B,)
     measure: PerSample  # (scores, targets) -> what is recorded as "score" (B,)
     regularisers: Mapping[str, tuple[float, PerSample]] = field(default_factory=dict)  # name -> weight, of (x, start)
-    view: Callable[[Tensor, torch.Generator], Tensor] | None = None  # random view of what is scored
+    view: Callable[[Tensor, torch.Generator], Any] | None = None  # random view of what is scored
+    project: Callable[[Tensor], Tensor] | None = None  # variable -> the nearest valid one, after each step
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Settings:
     views: int = 1  # random views a step averages over
     rule: StepRule = field(default_factory=Adam)
     schedule: Schedule = cosine
-    snapshots: int = 13
+    snapshots: int = 13  # 0: none, where each costs too much memory
     stop: StopRule | None = None
     chunk: int = 16  # samples per forward pass; on a CPU small ones stay in its cache
     bf16: bool = False
@@ -133,7 +134,7 @@ def _advance(problem: Problem, start_B: Tensor, targets_B: Tensor, settings: Set
             _stop(settings.stop, state, chosen, terms["objective"].detach())
         if moving:
             (gradient,) = torch.autograd.grad(loss.sum(), variable)
-            _move(gradient, settings, state, chosen, step)
+            _move(problem, gradient, settings, state, chosen, step)
 
 
 def _evaluate(
@@ -164,7 +165,7 @@ def _stop(stop: StopRule, state: State, chosen: Tensor, objective: Tensor) -> No
     state.active[chosen] = state.calm[chosen] < stop.patience
 
 
-def _move(gradient: Tensor, settings: Settings, state: State, chosen: Tensor, step: int) -> None:
+def _move(problem: Problem, gradient: Tensor, settings: Settings, state: State, chosen: Tensor, step: int) -> None:
     """Step the chosen samples that are still active; the others stay to the bit."""
     kept = state.active[chosen]
     gradient, chosen = gradient[kept].detach(), chosen[kept]
@@ -172,6 +173,7 @@ def _move(gradient: Tensor, settings: Settings, state: State, chosen: Tensor, st
         raise UserError(f"step {step}: the gradient is not finite; lower the learning rate ({settings.lr:g})")
     picked: dict[str, Any] = {name: tensor[chosen] for name, tensor in state.rule.items()}
     lr = settings.lr * settings.schedule(step, settings.steps)
-    state.variable[chosen] -= settings.rule.step(gradient, picked, lr, step)
+    moved = state.variable[chosen] - settings.rule.step(gradient, picked, lr, step)
+    state.variable[chosen] = problem.project(moved) if problem.project else moved
     for name, tensor in picked.items():
         state.rule[name][chosen] = tensor

@@ -45,15 +45,21 @@ class Adam:
 
 @dataclass(frozen=True)
 class NormalisedDescent:
-    """Gradient divided by each sample's mean absolute gradient: a step of one size however flat the objective."""
+    """Gradient divided by each sample's mean absolute gradient: a step of one size however flat the objective.
+
+    With a limit no element moves by more than so many times the mean: a few steep places do not take it all.
+    """
 
     epsilon: float = 1e-8
+    limit: float | None = None
 
     def start(self, variable_B: Tensor) -> dict[str, Tensor]:
         return {}
 
     def step(self, gradient_B: Tensor, state: dict[str, Tensor], lr: float, step: int) -> Tensor:
         size_B = gradient_B.abs().flatten(1).mean(dim=1).view(-1, *[1] * (gradient_B.dim() - 1))
+        if self.limit is not None:
+            gradient_B = gradient_B.clamp(-self.limit * size_B, self.limit * size_B)
         return lr * gradient_B / (size_B + self.epsilon)
 
 

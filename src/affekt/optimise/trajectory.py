@@ -41,9 +41,11 @@ class Trajectory:
 
 
 def log_spaced(steps: int, count: int) -> tuple[int, ...]:
-    """At most `count` distinct steps from 0 to `steps`, evenly spaced in log(step + 1)."""
-    if count < 2 or steps < 1:
-        raise ValueError(f"a trajectory needs at least 2 snapshots and 1 step, got {count} and {steps}")
+    """At most `count` distinct steps from 0 to `steps`, evenly spaced in log(step + 1); none when `count` is 0."""
+    if count == 1 or min(count, steps) < 0:
+        raise ValueError(f"a trajectory needs at least 2 snapshots, or none, and no negative step: {count}, {steps}")
+    if count == 0:
+        return ()
     exponents = [math.log1p(steps) * i / (count - 1) for i in range(count)]
     return tuple(sorted({0, steps, *(round(math.expm1(e)) for e in exponents)}))
 
