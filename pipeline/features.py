@@ -7,8 +7,13 @@ from affekt.features.extract import extract
 
 
 def main(stage: Stage) -> None:
-    out = stage.out("features")
-    extract(stage.dep("prepared"), out, stage.params(FeaturesParams), stage.progress)
+    extract_features(stage, "prepared", "features")
+
+
+def extract_features(stage: Stage, prepared: str, features: str) -> None:
+    """Extract the features of the dep `prepared` into the out `features`."""
+    out = stage.out(features)
+    extract(stage.dep(prepared), out, stage.params(FeaturesParams), stage.progress)
     stage.metrics({f"features/{name}": value for name, value in read_json(out / "stats.json").items()})
 
 

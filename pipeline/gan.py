@@ -22,6 +22,7 @@ def main(stage: Stage) -> None:
         seed=stage.seed("training"),
         ema={"generator": params.ema},
         bf16=params.bf16,
+        lr_key="gan.lr",
         compile=False,  # the gradient penalty is differentiated twice, which compiled networks refuse
     )
     result = train(method, settings, stage.work, device, stage.log, stage.progress)

@@ -15,7 +15,7 @@ from affekt.evaluate.maximise import Beliefs, believe, confusion, summarise
 from affekt.models.gan import Generator
 from affekt.models.io import load_model
 from affekt.models.judge import RecurrentRecogniser
-from affekt.models.recogniser import ConvRecogniser
+from affekt.models.registry import load_recogniser
 from affekt.models.vocoder import IstftVocoder
 from affekt.optimise.maximise import Plan, generate_mel, maximise, settings_for
 from affekt.optimise.trajectory import Trajectory
@@ -23,18 +23,14 @@ from affekt.optimise.trajectory import Trajectory
 PREFIX = "maximise/gan/recogniser"
 EXAMPLES = 4  # seeds whose mels and audio are kept, per emotion; each is 0.7 MB
 
-NETWORKS: dict[str, type[nn.Module]] = {
-    "gan": Generator,
-    "recogniser": ConvRecogniser,
-    "judge": RecurrentRecogniser,
-    "vocoder": IstftVocoder,
-}
+NETWORKS: dict[str, type[nn.Module]] = {"gan": Generator, "judge": RecurrentRecogniser, "vocoder": IstftVocoder}
 
 
 def main(stage: Stage) -> None:
     device = stage.device
     params = stage.params(MaximiseParams)
     networks = {name: load_model(stage.dep(name), network, device) for name, network in NETWORKS.items()}
+    networks["recogniser"] = load_recogniser(stage.dep("recogniser"), device)
     plan = Plan.of(params.seeds, [EMOTIONS.index(emotion) for emotion in params.emotions])
     trajectory = maximise(
         networks["gan"],

@@ -7,18 +7,26 @@ from affekt.core.stage import Stage, run
 from affekt.corpora.facts import load_facts
 from affekt.corpora.inspect import check_quarantine, inspect_folder
 from affekt.corpora.prepare import pack
+from affekt.corpora.registry import find_corpus
 from affekt.corpora.table import SAMPLE_RATE
 
 logger = logging.getLogger("affekt.prepare")
 
 
 def main(stage: Stage) -> None:
-    name, params = stage.params(CorpusParams).name, stage.params(PrepareParams)
-    raw, folder = stage.dep("raw"), stage.dep(name)
+    prepare_corpus(stage, stage.params(CorpusParams).name, "raw", "prepared")
+
+
+def prepare_corpus(stage: Stage, name: str, fetched: str, prepared: str) -> None:
+    """Inspect the files of the dep `fetched`, pack them into the out `prepared`."""
+    params, raw, folder, corpus = stage.params(PrepareParams), stage.dep(fetched), stage.dep(name), find_corpus(name)
     facts = load_facts(folder)
-    inspection = inspect_folder(raw, params.trim_db, params.trim_margin_s, facts.known_duplicates, stage.progress)
-    check_quarantine(inspection, raw, params.max_quarantined)
-    table = pack(inspection, name, facts.language, folder / "splits.json", stage.out("prepared"))
+    read = corpus.reader(folder, raw)
+    inspection = inspect_folder(
+        raw, read, params.trim_db, params.trim_margin_s, facts.known_duplicates, corpus.beside, stage.progress
+    )
+    check_quarantine(inspection, raw, params.max_quarantined, facts.known_unusable)
+    table = pack(inspection, name, facts.language, folder / "splits.json", stage.out(prepared))
     hours = float(table["frames"].sum()) / SAMPLE_RATE / 3600
     stage.metrics(
         {
@@ -29,7 +37,7 @@ def main(stage: Stage) -> None:
         }
     )
     for entry in inspection.notes:
-        logger.info("prepare: %s: %s", entry["path"], entry["note"])
+        logger.info("%s: %s: %s", stage.name, entry["path"], entry["note"])
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ def main(stage: Stage) -> None:
         features=stage.dep("features"),
         summary=stage.dep("summary"),
         recognition=stage.dep("recognition"),
+        hearing=stage.dep("hearing"),
+        dream=stage.dep("dream"),
         generation=stage.dep("generation"),
         vocoding=stage.dep("vocoding"),
         maximise=stage.dep("maximise"),

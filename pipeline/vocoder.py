@@ -22,7 +22,7 @@ def main(stage: Stage) -> None:
         stage.seed("init"),
         device,
     )
-    settings = TrainSettings(steps=params.steps, seed=stage.seed("training"))
+    settings = TrainSettings(steps=params.steps, seed=stage.seed("training"), lr_key="vocoder.lr")
     result = train(method, settings, stage.work, device, stage.log, stage.progress)
     config = {"channels": params.channels, "blocks": params.blocks}
     save_model(stage.out("vocoder"), method.vocoder, config, result.history)
