@@ -12,7 +12,7 @@ import torch
 from affekt.models.gan import Generator
 from affekt.models.io import save_model
 from affekt.models.judge import RecurrentRecogniser
-from affekt.models.recogniser import ConvRecogniser
+from affekt.models.mel_networks import MelCNN
 from affekt.models.vocoder import IstftVocoder
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder models/ with all four networks as small as they come."""
     folder = tmp_path_factory.mktemp("models")
     networks = {
-        "recogniser": (ConvRecogniser, {"channels": 4}),
+        "recogniser": (MelCNN, {"channels": 4, "layers": 1, "classes": 8}),
         "judge": (RecurrentRecogniser, {"channels": 4}),
         "gan": (Generator, {"latent": 8, "channels": 4}),
         "vocoder": (IstftVocoder, {"channels": 8, "blocks": 1}),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from affekt.cli.main import main
-from affekt.cli.states import read_states, stage_seconds
+from affekt.cli.states import read_states
 from affekt.core.files import write_json
 from affekt.core.tracking import Tracker
 
@@ -53,7 +53,6 @@ def test_states_hold_all_params_and_metrics_oldest_first(here: Path) -> None:
     assert (old.name, new.name) == (OLD, NEW)
     assert old.params == {"corpus.name": "demo", "maximise.emotions": "['happy', 'sad']", "gan.steps": "500"}
     assert new.metrics == {"judge/ua": 0.75, "recognise/conv/ua_mean": 0.25}
-    assert set(stage_seconds(here)) == {"gan"}
 
 
 def test_last_two_are_compared_by_default(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

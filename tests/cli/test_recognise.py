@@ -14,7 +14,7 @@ from affekt.cli.hearing import classify, is_loud, window_bounds
 from affekt.cli.main import main
 from affekt.corpora.table import EMOTIONS
 from affekt.models.io import load_model
-from affekt.models.recogniser import ConvRecogniser
+from affekt.models.mel_networks import MelCNN
 
 Record = Callable[..., Path]
 
@@ -163,7 +163,7 @@ def test_loudness_of_a_window_is_relative_to_the_recording() -> None:
 
 def test_padding_in_a_batch_changes_no_probability(trained: Path, record: Record) -> None:
     voice = soundfile.read(record("voice.wav", 3.0), dtype="float32")[0]
-    model = load_model(trained / "models" / "recogniser", ConvRecogniser, torch.device("cpu"))
+    model = load_model(trained / "models" / "recogniser", MelCNN, torch.device("cpu"))
     stretches = [voice, voice[:30000], voice[:12000]]
     together = classify(stretches, model, torch.device("cpu"))
     for alone, row in zip(stretches, together, strict=True):

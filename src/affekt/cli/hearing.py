@@ -1,20 +1,24 @@
-"""What the recogniser hears in one recording, whole and in windows over time.
+"""What a recogniser hears in one recording, whole and in windows over time.
 
 Axes: B batch (windows), T samples, M mel bands, F frames.
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from affekt.cli.networks import VOICES
 from affekt.core.errors import UserError
 from affekt.core.params import PrepareParams
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
-    from torch import nn
+    from torch import Tensor, nn
+
+    from affekt.models.registry import NetworkSpec
 
 WHOLE_S = 4.0  # a corpus's clips are about this long: heard in one piece up to here
 WINDOW_S = 2.0  # about the crops that the recogniser trains on
@@ -25,15 +29,15 @@ SILENCE = "silence"
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of a recording and how likely each emotion is in it; no probabilities where it is silent."""
+    """A stretch of a recording and how likely each class is in it; no probabilities where it is silent."""
 
     start_s: float
     end_s: float
     probabilities: dict[str, float]
 
     @property
-    def emotion(self) -> str:
-        """The likeliest emotion, or silence."""
+    def likeliest(self) -> str:
+        """The likeliest class, or silence."""
         return ranked(self.probabilities)[0][0] if self.probabilities else SILENCE
 
 
@@ -43,12 +47,13 @@ class Verdict:
 
     path: str
     seconds: float
+    kind: str  # of its classes: emotion or gender
     probabilities: dict[str, float]
     windows: list[Window]
 
     @property
-    def emotion(self) -> str:
-        """The likeliest emotion."""
+    def likeliest(self) -> str:
+        """The likeliest class."""
         return ranked(self.probabilities)[0][0]
 
 
@@ -72,8 +77,9 @@ def hear(path: Path, model: "nn.Module", prepare: PrepareParams, device: "torch.
         Window((start + a) / SAMPLE_RATE, (start + b) / SAMPLE_RATE, next(found) if keep else {})
         for (a, b), keep in zip(bounds, loud, strict=True)
     ]
-    mean = {emotion: sum(one[emotion] for one in heard) / len(heard) for emotion in heard[0]}
-    return Verdict(str(path), len(sound_T) / SAMPLE_RATE, mean, windows)
+    mean = {name: sum(one[name] for one in heard) / len(heard) for name in heard[0]}
+    kind = "gender" if set(mean) == set(VOICES.values()) else "emotion"
+    return Verdict(str(path), len(sound_T) / SAMPLE_RATE, kind, mean, windows)
 
 
 def window_bounds(samples: int, rate: int) -> list[tuple[int, int]]:
@@ -89,25 +95,47 @@ def is_loud(window_T: "np.ndarray", sound_T: "np.ndarray", trim_db: float) -> bo
 
 
 def classify(stretches: list["np.ndarray"], model: "nn.Module", device: "torch.device") -> list[dict[str, float]]:
-    """The probability of each emotion in each stretch of audio; stretches of unequal length are padded."""
+    """The probability of what the model names in each stretch of audio, whatever kind of input it hears."""
     import torch
 
-    from affekt.corpora.table import EMOTIONS
-    from affekt.features.mel import LOG_FLOOR, N_MELS, log_mel
+    from affekt.corpora.table import EMOTIONS, GENDERS
+    from affekt.models.registry import spec_of
 
+    spec = spec_of(model)
+    labels = "emotion" if spec is None else spec.labels  # the judge, which is in no registry, names emotions
+    names = [VOICES[gender] for gender in GENDERS] if labels == "gender" else EMOTIONS
     probabilities = []
     with torch.inference_mode():
         for first in range(0, len(stretches), BATCH):
-            mels = [log_mel(torch.from_numpy(one.copy()).to(device)) for one in stretches[first : first + BATCH]]
-            frames_B = torch.tensor([mel.shape[-1] for mel in mels], device=device)
-            longest = int(frames_B.max())
-            mel_BMF = torch.full((len(mels), N_MELS, longest), LOG_FLOOR, device=device).log()
-            for row, mel in zip(mel_BMF, mels, strict=True):
-                row[:, : mel.shape[-1]] = mel
-            probabilities += model(mel_BMF, frames_B).softmax(-1).tolist()
-    return [dict(zip(EMOTIONS, row, strict=True)) for row in probabilities]
+            waves = [torch.from_numpy(one.copy()) for one in stretches[first : first + BATCH]]
+            share_BE = model(*model_input(waves, spec, device)).softmax(-1)
+            if labels == "emotion_gender":
+                share_BE = share_BE.unflatten(1, (len(EMOTIONS), len(GENDERS))).sum(2)
+            probabilities += share_BE.tolist()
+    return [dict(zip(names, row, strict=True)) for row in probabilities]
+
+
+def model_input(waves: list["Tensor"], spec: "NetworkSpec | None", device: "torch.device") -> tuple["Tensor", "Tensor"]:
+    """Stretches side by side as a network hears them, with their lengths in frames or samples."""
+    import torch
+
+    from affekt.features.mel import LOG_FLOOR, log_mel
+    from affekt.features.spectrogram import Resolution, root, spectrum
+
+    kind, filling = "mel" if spec is None else spec.input, 0.0
+    if kind == "mel":
+        parts, filling = [log_mel(wave.to(device)) for wave in waves], math.log(LOG_FLOOR)
+    elif kind == "audio":
+        parts = [wave.to(device) for wave in waves]
+    else:
+        assert spec is not None, "only the registry's networks hear spectrograms"
+        resolution = Resolution(**dict(spec.config))
+        parts = [root(spectrum(wave[None].to(device), resolution))[0] for wave in waves]
+    lengths_B = torch.tensor([part.shape[-1] for part in parts], device=device)
+    padded = [torch.nn.functional.pad(p, (0, int(lengths_B.max()) - p.shape[-1]), value=filling) for p in parts]
+    return torch.stack(padded), lengths_B
 
 
 def ranked(probabilities: dict[str, float]) -> list[tuple[str, float]]:
-    """Emotions, the likeliest first."""
+    """Classes, the likeliest first."""
     return sorted(probabilities.items(), key=lambda item: -item[1])

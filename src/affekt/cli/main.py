@@ -21,6 +21,7 @@ EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 COMMANDS = {
     "recognise": "name the emotion in recordings of your own",
     "maximise": "search the mel GAN for the voice that sounds most like an emotion",
+    "dream": "change recordings until a layer of a network responds most",
     "vocode": "turn recordings or mels into audio with the trained vocoder",
     "compare": "set two states of the pipeline side by side: parameters and metrics",
     "corpora": "list the corpora: licence, size, what is here",
@@ -38,6 +39,7 @@ EXAMPLES = """\
 examples:
   affekt recognise me.wav                    which emotion is heard, with probabilities
   affekt maximise --emotion happy            optimised voices: audio, mel pictures, scores
+  affekt dream me.wav -l block5              what the gender network would rather hear
   affekt vocode me.wav                       through mel and vocoder and back: me.vocoded.wav
   affekt preset ravdess && dvc repro         the same pipeline on real speech
   affekt compare                             what the last change of params.yaml did

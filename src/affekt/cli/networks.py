@@ -11,11 +11,18 @@ if TYPE_CHECKING:
     from torch import nn
 
 MODULES = {
-    "ConvRecogniser": "affekt.models.recogniser",
+    "MelCNN": "affekt.models.mel_networks",
+    "MelWaveNet": "affekt.models.mel_networks",
+    "MelLSTM": "affekt.models.mel_networks",
+    "MfccCNN": "affekt.models.mel_networks",
+    "AudioWaveNet": "affekt.models.audio_networks",
+    "AudioLSTM": "affekt.models.audio_networks",
+    "SpectrogramResNet": "affekt.models.spectrogram_net",
     "RecurrentRecogniser": "affekt.models.judge",
     "Generator": "affekt.models.gan",
     "IstftVocoder": "affekt.models.vocoder",
 }
+VOICES = {"f": "female", "m": "male"}  # genders as they are shown
 
 
 def open_model(folder: Path, device: "torch.device") -> "nn.Module":

@@ -1,4 +1,4 @@
-"""Name the emotion in recordings of your own.
+"""Name the emotion, or the voice's gender, in recordings of your own.
 
 Any format that libsndfile reads (WAV, FLAC, OGG, MP3), any sample rate, mono or stereo, from half a second on.
 Silence at both ends is cut as it was for training. A long recording is heard in windows, and its emotion is the
@@ -18,13 +18,14 @@ from affekt.core.errors import UserError
 if TYPE_CHECKING:
     from affekt.cli.hearing import Verdict
 
-TOP = 3  # emotions shown
+TOP = 3  # classes shown
 BAR = 30  # characters of a probability of 1
 
 EXAMPLES = """\
 examples:
   affekt recognise me.wav                     the three likeliest emotions
   affekt recognise takes/*.flac               one line per file
+  affekt recognise me.wav --network gender_fast   the voice's gender instead
   affekt recognise talk.wav --json | jq .     everything, for programs
 
 A file that cannot be used gets one line on stderr; the others are still heard, and the exit code is 2."""
@@ -33,8 +34,15 @@ A file that cannot be used gets one line on stderr; the others are still heard, 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--network",
+        metavar="NAME",
+        help="a recogniser of the benchmark, trained on all speakers but those of fold 1; or gender_fast, gender_slow, "
+        "trained on the readers",
+    )
+    which.add_argument("--model-dir", type=Path, metavar="DIR", help="the recogniser (default: models/recogniser)")
     parser.add_argument("--json", action="store_true", help="print JSON: all probabilities, windows, errors")
-    parser.add_argument("--model-dir", type=Path, metavar="DIR", help="the recogniser (default: models/recogniser)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,14 +54,16 @@ def run(args: argparse.Namespace) -> int:
     from affekt.core.devices import set_up
     from affekt.core.params import load_params
     from affekt.models.judge import RecurrentRecogniser
-    from affekt.models.recogniser import ConvRecogniser
+    from affekt.models.registry import NETWORKS, spec_of
 
     params = load_params(find_root() / PARAMS_NAME)
-    folder = find_model("recogniser", args.model_dir)
+    if args.network is not None and args.network not in NETWORKS:
+        raise UserError(f"--network {args.network}: known are {', '.join(NETWORKS)}")
+    folder = find_model(args.network or "recogniser", args.model_dir)
     device = set_up(params.compute.device, params.compute.threads)
     model = open_model(folder, device)
-    if not isinstance(model, ConvRecogniser | RecurrentRecogniser):
-        raise UserError(f"{folder}: holds no recogniser of emotions: give models/recogniser or models/judge")
+    if spec_of(model) is None and not isinstance(model, RecurrentRecogniser):
+        raise UserError(f"{folder}: holds no recogniser: give models/recogniser, models/judge or one by --network")
     verdicts, faults = [], []
     for path in tqdm(args.files, desc="hearing", disable=None, leave=False):
         try:
@@ -73,13 +83,13 @@ def as_json(verdict: "Verdict") -> dict[str, Any]:
     return {
         "file": verdict.path,
         "seconds": round(verdict.seconds, 3),
-        "emotion": verdict.emotion,
+        verdict.kind: verdict.likeliest,
         "probabilities": verdict.probabilities,
         "windows": [
             {
                 "start_s": round(window.start_s, 3),
                 "end_s": round(window.end_s, 3),
-                "emotion": window.emotion,
+                verdict.kind: window.likeliest,
                 "probabilities": window.probabilities,
             }
             for window in verdict.windows
@@ -88,30 +98,31 @@ def as_json(verdict: "Verdict") -> dict[str, Any]:
 
 
 def describe(verdict: "Verdict") -> str:
-    """One recording for a terminal: the likeliest emotions as bars, then the windows."""
+    """One recording for a terminal: the likeliest classes as bars, then the windows."""
     from affekt.cli.hearing import ranked
 
-    lines = [f"{verdict.path}: {verdict.emotion} ({verdict.seconds:.1f} s of sound)"]
-    for emotion, probability in ranked(verdict.probabilities)[:TOP]:
-        lines.append(f"  {emotion:10} {percent(probability):>5} {'█' * round(BAR * probability)}".rstrip())
+    lines = [f"{verdict.path}: {verdict.likeliest} ({verdict.seconds:.1f} s of sound)"]
+    for name, probability in ranked(verdict.probabilities)[:TOP]:
+        lines.append(f"  {name:10} {percent(probability):>5} {'█' * round(BAR * probability)}".rstrip())
     if len(verdict.windows) > 1:
         rows = [
-            [f"{window.start_s:.1f}-{window.end_s:.1f} s", window.emotion, top_share(window.probabilities)]
+            [f"{window.start_s:.1f}-{window.end_s:.1f} s", window.likeliest, top_share(window.probabilities)]
             for window in verdict.windows
         ]
-        lines += ["", format_table(["time", "emotion", "probability"], rows)]
+        lines += ["", format_table(["time", verdict.kind, "probability"], rows)]
     return "\n".join(lines)
 
 
 def tabulate(verdicts: list["Verdict"]) -> str:
-    """Many recordings, one row each, with the likeliest emotions."""
+    """Many recordings, one row each, with the likeliest classes."""
     from affekt.cli.hearing import ranked
 
     rows = []
     for verdict in verdicts:
-        shown = [f"{emotion} {percent(share)}" for emotion, share in ranked(verdict.probabilities)[:TOP]]
+        shown = [f"{name} {percent(share)}" for name, share in ranked(verdict.probabilities)[:TOP]]
         rows.append([verdict.path, f"{verdict.seconds:.1f} s", *shown])
-    return format_table(["file", "sound", "emotion", "second", "third"], rows)
+    heads = ["file", "sound", verdicts[0].kind, "second", "third"]
+    return format_table(heads[: len(rows[0])], rows)  # of genders there is no third
 
 
 def top_share(probabilities: dict[str, float]) -> str:

@@ -1,32 +1,43 @@
 """Write results/<preset>.json: every metric of the last run in one flat file, to be committed and compared.
 
 It holds reports/metrics/summary.json, where the figures come from (commit, hardware, seconds of each stage)
-and, when given, how fast the vocoders speak. The README's tables are made from these files."""
+and, when given, how fast the vocoders speak. With --stages only what these stages measured is put in the place of
+their old figures, with a provenance of its own. The README's tables are made from these files."""
 
 import argparse
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from affekt.cli.preset import find_preset, plan_changes, preset_paths, read_yaml
 from affekt.cli.project import PARAMS_NAME, find_root
 from affekt.core.errors import UserError
 
+if TYPE_CHECKING:
+    from affekt.core.graph import StageSpec
+
 EXAMPLES = """\
 examples:
   affekt results                                        which preset ran is seen from params.yaml
   affekt results --bench bench/results/vocoder.json     with the vocoders' speed
+  affekt results --stages hearing dream                 after `dvc repro hearing dream` alone
   affekt compare results/demo.json results/ravdess.json"""
 
 SPEED_KEY = "x_realtime"
+SUMMARY = "summary"  # the stage that joins all metrics
 README_PRESET = "ravdess"  # whose results the README shows
+WHOLE = ("gender", "ablation", "dream")  # first words of keys that one stage measures alone
+# Second words of `recognise/…` that the stage `recognition` measures; the others are of the stage `hearing`.
+HALVES = ("chance", "recogniser", "judge", "mfcc_svm_a", "mfcc_svm_b", "majority")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--preset", metavar="NAME", help="the preset that ran (default: the one params.yaml equals)")
+    parser.add_argument("--stages", nargs="+", metavar="STAGE", help="evaluations that ran alone, such as hearing")
     parser.add_argument(
         "--bench",
         type=Path,
@@ -39,16 +50,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Join metrics, provenance and speeds into one file."""
+    from affekt.cli.freshness import check_fresh
     from affekt.core.files import write_json
     from affekt.report.readme import write_results
 
     root = find_root()
     name = matching_preset(root, args.preset)
-    results = read_summary(root)
+    target = root / "results" / f"{name}.json"
+    if args.stages:
+        results = replace_stages(root, target, args.stages)
+    else:
+        results = read_metrics(root, SUMMARY)
+        results |= provenance(root, "provenance", check_fresh(root, [SUMMARY]))
     for path in args.bench:
         results |= read_speeds(path)
-    results |= provenance(root)
-    target = root / "results" / f"{name}.json"
     write_json(target, results)
     print(f"{target.relative_to(root)}: {len(results)} values")
     if name == README_PRESET:
@@ -58,24 +73,48 @@ def run(args: argparse.Namespace) -> int:
 
 
 def matching_preset(root: Path, wanted: str | None) -> str:
-    """The preset whose values params.yaml has; UserError when it is not the wanted one, or none."""
+    """The preset whose values params.yaml has; UserError when it is not the wanted one, none, or not the only one."""
     params = read_yaml(root / PARAMS_NAME)
     paths = [find_preset(root, wanted)] if wanted else preset_paths(root)
     differing = {path.stem: plan_changes(read_yaml(path), params, path) for path in paths}
-    for name, changes in differing.items():
-        if not changes:
-            return name
+    equal = [name for name, changes in differing.items() if not changes]
+    if len(equal) > 1:
+        raise UserError(f"{PARAMS_NAME} has the values of several presets: --preset {' or '.join(equal)}")
+    if equal:
+        return equal[0]
     closest, changes = min(differing.items(), key=lambda item: len(item[1]), default=("", []))
     shown = ", ".join(f"{key} is {now}, not {preset}" for key, now, preset in changes[:3])
     raise UserError(f"{PARAMS_NAME} does not have the values of preset {closest} ({shown}): `affekt preset {closest}`")
 
 
-def read_summary(root: Path) -> dict[str, Any]:
-    """The flat metrics of the last run; UserError when the pipeline has not been run to its summary."""
-    path = root / "reports" / "metrics" / "summary.json"
+def read_metrics(root: Path, stage: str) -> dict[str, Any]:
+    """The flat metrics of a stage's last run; UserError when it has not been run."""
+    path = root / "reports" / "metrics" / f"{stage}.json"
     if not path.is_file():
         raise UserError(f"no metrics in {path}: run `make repro` first")
     return read_flat(path)
+
+
+def replace_stages(root: Path, target: Path, stages: list[str]) -> dict[str, Any]:
+    """The results that there are, with these stages' figures in the place of all that they measured before."""
+    from affekt.cli.freshness import check_fresh
+
+    results = read_flat(target) if target.is_file() else {}
+    behind = check_fresh(root, stages)
+    for stage in stages:
+        metrics = read_metrics(root, stage)
+        owners = {owner_of(key) for key in metrics}
+        results = {key: value for key, value in results.items() if owner_of(key) not in owners}
+        results |= metrics | provenance(root, f"provenance/{stage}", behind)
+    return results
+
+
+def owner_of(key: str) -> str:
+    """A name for what is measured together with a figure: without this, rows of models that are gone would stay."""
+    head, *rest = key.split("/")
+    if head == "recognise":
+        return "halves" if rest[:1] and rest[0] in HALVES else "folds"
+    return head if head in WHOLE else key.rpartition("/")[0]
 
 
 def read_speeds(path: Path) -> dict[str, float]:
@@ -104,29 +143,32 @@ def read_flat(path: Path) -> dict[str, Any]:
     return results
 
 
-def provenance(root: Path) -> dict[str, str]:
-    """What the figures come from, as text: commit, hardware, versions; no clock, path or host name."""
+def provenance(root: Path, prefix: str, behind: "Mapping[str, StageSpec]") -> dict[str, str]:
+    """What figures come from, as text: commit, hardware, versions; no clock, path or host name."""
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return {
-        "provenance/commit": commit_of(root),
-        "provenance/hardware": f"{cpu_model()}, {gpu}",
-        "provenance/seconds": describe_seconds(root),
-        "provenance/versions": f"Python {platform.python_version()}, torch {torch.__version__}",
+        f"{prefix}/commit": commit_of(root),
+        f"{prefix}/hardware": f"{cpu_model()}, {gpu}",
+        f"{prefix}/seconds": describe_seconds(root, behind),
+        f"{prefix}/versions": f"Python {platform.python_version()}, torch {torch.__version__}",
     }
 
 
-def describe_seconds(root: Path) -> str:
-    """The seconds of each stage of the last state, as text; `unknown` where MLflow has none of it."""
+def describe_seconds(root: Path, behind: "Mapping[str, StageSpec]") -> str:
+    """The seconds that these stages took, as text; `unknown` for those whose outs no run of MLflow's has made."""
+    from affekt.cli.freshness import hash_outs
     from affekt.cli.states import stage_seconds
 
     try:
-        seconds = stage_seconds(root)
+        seconds = stage_seconds(root, hash_outs(root, behind))
     except UserError:  # results are worth having without their durations
         seconds = {}
-    stages = ", ".join(f"{stage} {value:.0f}" for stage, value in seconds.items())
-    return f"{sum(seconds.values()):.0f} ({stages})" if seconds else "unknown"
+    if not seconds:
+        return "unknown"
+    told = ", ".join(f"{name} {seconds[name]:.0f}" if name in seconds else f"{name} unknown" for name in behind)
+    return f"{sum(seconds.values()):.0f} ({told})"
 
 
 def commit_of(root: Path) -> str:

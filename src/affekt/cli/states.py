@@ -1,5 +1,6 @@
 """The states of the pipeline that MLflow remembers: all parameters and final metrics of each finished run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 SQLITE = "sqlite:///"
+TRAINING_SECONDS = "training_seconds"  # of all trainings of a stage, in however many goes
 PAGE = 1000  # runs asked for at a time
 SHOWN_ID = 10  # characters of an id on a screen
 
@@ -48,18 +50,21 @@ def read_states(root: Path) -> list[State]:
     return list(states.values())
 
 
-def stage_seconds(root: Path) -> dict[str, float]:
-    """Seconds that each stage run (`stage` or `stage item`) of the last state took."""
-    states = read_states(root)
-    if not states:
-        return {}
+def stage_seconds(root: Path, outs: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
+    """Seconds that each stage (`stage` or `stage@item`) took to make the outs that it has now.
+
+    `outs` gives the tags of each stage's outs, which hold their hashes: the last run that made just these is meant. A
+    stage of many trainings, which may be done in several goes, tells their sum as the metric TRAINING_SECONDS.
+    """
     seconds = {}
-    for run in find_runs(root, f"tags.`affekt.state.{states[-1].name}` = 'true'"):
-        tags = run.data.tags
-        if "affekt.stage" in tags and run.info.end_time:
-            label = " ".join(filter(None, (tags["affekt.stage"], tags.get("affekt.item"))))
-            seconds[label] = (run.info.end_time - run.info.start_time) / 1000
-    return seconds
+    for run in find_runs(root, "tags.`affekt.kind` = 'stage'"):
+        tags, metrics = run.data.tags, run.data.metrics
+        label = "@".join(filter(None, (tags["affekt.stage"], tags.get("affekt.item"))))
+        wanted = outs.get(label, {})
+        if wanted and run.info.end_time and wanted.items() <= tags.items():
+            took = (run.info.end_time - run.info.start_time) / 1000
+            seconds[label] = max(took, metrics.get(TRAINING_SECONDS, 0.0))
+    return {label: seconds[label] for label in outs if label in seconds}
 
 
 def find_runs(root: Path, condition: str) -> list["Run"]:
