@@ -7,12 +7,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for synthetic_inputs, which tests/pipeline uses too
 
-from synthetic_inputs import write_inputs
+from synthetic_inputs import PARAMETERS, write_inputs
 
 from affekt.report.assets import Sources
 from affekt.report.page import render_page
-
-PARAMETERS = {"seed": 0, "maximise": {"lr": 0.05, "emotions": ["happy", "sad"]}, "report": {"examples": 2}}
 
 
 @pytest.fixture(scope="session")

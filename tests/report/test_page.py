@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import PARAMETERS
-from synthetic_inputs import figures
+from synthetic_inputs import PARAMETERS, figures
 
 from affekt.core.errors import UserError
 from affekt.core.files import read_json, write_json

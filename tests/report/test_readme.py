@@ -1,12 +1,14 @@
 """The README shows what results/ravdess.json holds, digit by digit."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from synthetic_inputs import figures
 
 from affekt.core.errors import UserError
 from affekt.core.files import read_json
-from affekt.report.readme import BEGIN, END, format_p, render_results, write_results
+from affekt.report.readme import BEGIN, END, render_results, write_results
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,6 +45,46 @@ def test_a_readme_without_marks_is_refused(tmp_path: Path) -> None:
         write_results(readme, {})
 
 
-@pytest.mark.parametrize(("p", "text"), [(0.0, "< 0.001"), (0.00099, "< 0.001"), (0.04, "0.040"), (1.0, "1.000")])
-def test_p_values(p: float, text: str) -> None:
-    assert format_p(p) == text
+@pytest.fixture
+def complete() -> dict[str, Any]:
+    """Results of a run with benchmark and dream."""
+    return read_json(ROOT / "results" / "ravdess.json") | figures()
+
+
+def test_the_benchmark_stands_beside_chance_and_published_figures(complete: dict[str, Any]) -> None:
+    lines = render_results(complete | {"recognise/mel_cnn/ua_mean": 0.6543}).splitlines()
+    (row,) = [line for line in lines if line.startswith("| Mel CNN |")]
+    assert "| 0.654 ±" in row
+    assert f"| {complete['recognise/mel_cnn/ua_mean_other_folds']:.3f} |" in row
+    assert any("x 3 seeds | UA | UA, fold 2 | WA" in line for line in lines)
+    assert any("chosen by hand on fold 1; the column 'UA, fold 2' is without it." in line for line in lines)
+    assert "| 225,000 |" in row
+    assert any(line.startswith("| chance | 0.125 |  |  |  |  | 0.250 | 0.200 |") for line in lines)
+    assert any("WavLM-large" in line and "arXiv" in line for line in lines)
+    tables = [line.count("|") for line in lines[lines.index(row) - 2 :]]
+    assert set(tables[: tables.index(0)]) == {10}, "all rows have the columns of their table"
+
+
+def test_gender_leakage_and_dream_are_told(complete: dict[str, Any]) -> None:
+    changes = {"gender/gender_fast_joint/accuracy": 0.9871, "gender/gender_fast_joint/p_value": 0.0321}
+    text = render_results(complete | {"recognise/leakage/premium": 0.1234} | changes)
+    assert "+12.3 points" in text
+    assert "share of 40 clips of 10 unseen readers; trained on readers: residual network" in text
+    assert "on readers and actors: residual network, windows of 512 0.987 (p 0.032), of 2048" in text
+    assert text.count("threshold on median f0") == 2
+    assert "| block2 | -0.200 | 0.100 | 0.900 | 0.760 |" in text
+
+
+@pytest.mark.parametrize("key", ["recognise/mel_lstm/ua_mean", "gender/gender_slow_joint/p_value"])
+def test_a_missing_figure_of_the_benchmark_is_named(complete: dict[str, Any], key: str) -> None:
+    del complete[key]
+    with pytest.raises(KeyError, match=key):
+        render_results(complete)
+
+
+def test_one_run_of_one_fold_has_no_deviation_and_no_other_folds(complete: dict[str, Any]) -> None:
+    single = {key: value for key, value in complete.items() if not key.endswith(("_sd", "_other_folds"))}
+    single |= {key: value for key, value in complete.items() if key.startswith(("recognise/rec", "recognise/judge"))}
+    text = render_results(single | {"recognise/folds": 1.0})
+    assert "chosen by hand on fold 1. " in text
+    assert f"| Mel CNN | {complete['recognise/mel_cnn/ua_mean']:.3f} | " in text

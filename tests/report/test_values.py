@@ -5,7 +5,7 @@ from synthetic_inputs import figures
 
 from affekt.core.errors import UserError
 from affekt.report.sections.claims import judge_run
-from affekt.report.values import Values, hertz, interval, number, p_value, percent, seconds
+from affekt.report.values import Values, hertz, interval, number, p_value, percent, points, seconds
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "0.5", True])
@@ -14,10 +14,19 @@ def test_a_figure_that_is_no_finite_number_is_an_error_that_names_it(value: obje
         Values({"judge/ua": value}, "summary.json")["judge/ua"]  # type: ignore[dict-item]
 
 
+def test_a_figure_that_may_be_missing_is_none_but_never_broken() -> None:
+    values = Values({"a": 0.5, "b": float("nan")}, "summary.json")
+    assert values.find("a") == 0.5
+    assert values.find("c") is None
+    with pytest.raises(UserError, match="`b`"):
+        values.find("b")
+
+
 def test_numbers_are_written_for_readers() -> None:
     assert percent(0.1234) == "12.3\u202f%"
     assert percent(1.0) == "100\u202f%"
     assert number(-1234.567) == "\u22121\u202f234.57"
+    assert [points(x) for x in (0.0512, -0.0512, 0.0)] == ["+5.1", "\u22125.1", "0.0"]
     assert seconds(1.5) == "1.50\u202fs"
     assert hertz(199.6) == "200\u202fHz"
     assert hertz(float("nan")) == "none"
@@ -53,6 +62,22 @@ def test_a_baseline_that_is_not_beaten_is_a_claim_not_met() -> None:
     assert any("The judge beats" in text for text in missed({"recognise/mfcc_svm_b/ua": 0.9}))
     assert any("STOI" in text for text in missed({"vocoder/istft/stoi": 0.1}))
     assert not any("STOI" in text for text in missed({"vocoder/istft/stoi": 0.9}))
+
+
+def test_the_benchmark_has_its_claims() -> None:
+    assert not any("Mel WaveNet" in text for text in missed({}))
+    assert any("Mel WaveNet beats" in text for text in missed({"recognise/mel_wavenet/ua_mean": 0.12}))
+    assert any("best of them" in text for text in missed({"recognise/mel_lstm/ua_mean": 1.0}))
+
+
+def test_a_gender_network_has_to_beat_its_threshold_beyond_chance() -> None:
+    def lost(changes: dict[str, float]) -> int:
+        return sum("gender of unseen" in text for text in missed(changes))
+
+    assert lost({}) == 0
+    assert lost({"gender/gender_fast/p_value": 0.06}) == 1
+    assert lost({"gender/f0_threshold_joint/accuracy": 1.0}) == 2
+    assert lost({"gender/f0_threshold/accuracy": 1.0}) == 4  # more training is no excuse to lose against less
 
 
 @pytest.mark.parametrize(("percentile", "on_prior"), [(0.2, False), (50.0, True), (99.9, False)])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affekt.features.mel import N_MELS
 from affekt.report import animation, audio, figures
 
 
@@ -40,6 +41,8 @@ class Sources:
     generation: Path
     vocoding: Path
     maximise: Path
+    hearing: Path
+    dream: Path
 
 
 class Assets:
@@ -53,6 +56,13 @@ class Assets:
         """Add a mel picture of raw log mel (80, frames)."""
         figures.save_mel(self._folder / f"{name}.png", mel_MF)
         return self._picture(name, mel_MF.shape, alt)
+
+    def spectrogram(self, name: str, root_KF: np.ndarray, seconds: float, alt: str) -> Picture:
+        """Add a picture of eighth roots of magnitudes (bins, frames), as large as the mel of so many seconds."""
+        frames = round(seconds * figures.PIXELS_PER_S / figures.PIXELS)
+        size = (frames * figures.PIXELS, N_MELS * figures.PIXELS)
+        figures.save_root(self._folder / f"{name}.png", root_KF, size)
+        return self._picture(name, (N_MELS, frames), alt)
 
     def difference(self, name: str, difference_MF: np.ndarray, alt: str) -> Picture:
         """Add a picture of a difference of log mels (80, frames)."""

@@ -18,6 +18,17 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Strip:
+    """One row of repeated measurements: its name, CSS class, each of them, their mean and where it is its interval."""
+
+    name: str
+    css: str
+    points: Sequence[float]
+    mean: float
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
 class Scale:
     """A linear map from values to SVG units."""
 
@@ -102,9 +113,66 @@ def _mark(x: float, y: float, css: str) -> str:
     """Circle, square or bar: series differ in shape as well as colour."""
     if css == "judge":
         return f'<rect x="{x - 4.5:g}" y="{y - 4.5:g}" width="9" height="9" class="full judge"/>'
+    if css == "ensemble":
+        return (
+            f'<rect x="{x - 4:g}" y="{y - 4:g}" width="8" height="8" class="full ensemble" transform="{_turn(x, y)}"/>'
+        )
     if css == "baseline":
         return f'<rect x="{x - 1.5:g}" y="{y - 7:g}" width="3" height="14" class="full baseline"/>'
     return f'<circle cx="{x:g}" cy="{y:g}" r="5" class="full {css}"/>'
+
+
+def strips(label: str, rows: Sequence[Strip], low: float, high: float, reference: float, unit: str = "%") -> Markup:
+    """Repeated measurements in shares of 1, a faint dot each, with mean and interval; a dashed line at `reference`."""
+    step, left = 24, 118
+    bottom = 8 + step * len(rows)
+    x = Scale(low, high, left, 342)
+    parts = []
+    for tick in (low, low + (high - low) / 4, (low + high) / 2, high - (high - low) / 4, high):
+        shown = f"{100 * tick:.4g}".replace("-", "\u2212")
+        parts += [_line(x(tick), 6, x(tick), bottom, "grid"), _text(x(tick), bottom + 14, shown, "middle")]
+    parts.append(_text(left - 10, bottom + 14, unit, "end", "tick quiet"))
+    parts.append(_line(x(reference), 6, x(reference), bottom, "chance"))
+    for index, row in enumerate(rows):
+        at = 8 + step * (index + 0.5)
+        parts += [_line(left, at, 342, at, "grid faint"), _text(left - 10, at + 4, row.name, "end", "tick name")]
+        shown_points = (min(max(point, low), high) for point in row.points)
+        parts += [f'<circle cx="{x(point):g}" cy="{at:g}" r="3.4" class="run {row.css}"/>' for point in shown_points]
+        if row.interval is not None:
+            ends = [x(min(max(end, low), high)) for end in row.interval]
+            parts.append(_line(ends[0], at, ends[1], at, f"bar {row.css}"))
+        parts.append(_mean(x(min(max(row.mean, low), high)), at, row.css))
+    return _svg(352, int(bottom) + 20, label, parts)
+
+
+def _mean(x: float, y: float, css: str) -> str:
+    return f'<rect x="{x - 1.5:g}" y="{y - 8:g}" width="3" height="16" class="full {css}"/>'
+
+
+def reliability(label: str, lines: Sequence[tuple[str, Sequence[tuple[float, float, int]]]]) -> Markup:
+    """Accuracy over confidence, both 0-1, of (CSS class, bins); a disc's area is its share of the clips."""
+    x, y = Scale(0, 1, 38, 250), Scale(0, 1, 222, 10)
+    parts = []
+    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
+        parts += [_line(38, y(tick), 250, y(tick), "grid"), _text(33, y(tick) + 4, f"{100 * tick:.0f}", "end")]
+        parts.append(_text(x(tick), 237, f"{100 * tick:.0f}", "middle"))
+    parts.append(_line(x(0), y(0), x(1), y(1), "chance"))
+    parts += [
+        _text(144, 250, "confidence, %", "middle", "tick quiet"),
+        _text(40, 20, "right, %", "start", "tick quiet"),
+    ]
+    for css, bins in lines:
+        total = sum(count for *_, count in bins)
+        path = " ".join(f"{x(confidence):g},{y(accuracy):g}" for confidence, accuracy, _ in bins)
+        parts.append(f'<polyline points="{path}" class="line {css}"/>')
+        for confidence, accuracy, count in bins:
+            radius = 1.5 + 11 * math.sqrt(count / total)
+            parts.append(f'<circle cx="{x(confidence):g}" cy="{y(accuracy):g}" r="{radius:.2f}" class="run {css}"/>')
+    return _svg(262, 256, label, parts)
+
+
+def _turn(x: float, y: float) -> str:
+    return f"rotate(45 {x:g} {y:g})"
 
 
 def columns(label: str, counts: Sequence[int], edges: Sequence[float], unit: str) -> Markup:

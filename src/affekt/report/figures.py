@@ -13,8 +13,11 @@ from affekt.features.mel import FMAX_HZ, HOP_LENGTH, N_MELS, SAMPLE_RATE
 
 LOUD, QUIET = 1.0, -9.5  # natural log of the magnitude mel: from just above the floor to a shouted vowel
 DIFFERENCE_RANGE = 2.0  # +-2 nepers, a factor of 7.4 in magnitude
+SILENT_ROOT, FULL_ROOT = 0.3, 1.9  # eighth root of a magnitude: from below one step of 16 bits to near full scale
 PIXELS = 2  # of the picture per band and per frame
+PIXELS_PER_S = PIXELS * SAMPLE_RATE / HOP_LENGTH
 TICKS_HZ = (500, 1000, 2000, 4000, 8000)
+LINEAR_TICKS_HZ = (2000, 4000, 6000, 8000, 10000)
 
 
 @cache
@@ -26,10 +29,12 @@ def palette(name: str, colours: int = 256) -> np.ndarray:
     return np.asarray(np.round(colormaps[name](at)[:, :3] * 255), dtype=np.uint8)
 
 
-def indices(mel_MF: np.ndarray, low: float, high: float, colours: int) -> np.ndarray:
-    """Palette indices of a mel as picture rows: high bands on top, enlarged smoothly by `PIXELS`."""
+def indices(
+    mel_MF: np.ndarray, low: float, high: float, colours: int, size: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Palette indices of a mel as picture rows: high bands on top, smoothly of `size` or enlarged by `PIXELS`."""
     upright = np.ascontiguousarray(mel_MF[::-1].astype(np.float32))
-    size = (upright.shape[1] * PIXELS, upright.shape[0] * PIXELS)
+    size = size or (upright.shape[1] * PIXELS, upright.shape[0] * PIXELS)
     smooth = np.asarray(Image.fromarray(upright).resize(size, Image.Resampling.BICUBIC))
     share = np.clip((smooth - low) / (high - low), 0, 1)
     return np.round(share * (colours - 1)).astype(np.uint8)
@@ -38,6 +43,11 @@ def indices(mel_MF: np.ndarray, low: float, high: float, colours: int) -> np.nda
 def save_mel(path: Path, mel_MF: np.ndarray) -> None:
     """Write raw log mel (80, frames) as a PNG in the page's one colour scale."""
     _save(path, indices(mel_MF, QUIET, LOUD, 256), palette("magma"))
+
+
+def save_root(path: Path, root_KF: np.ndarray, size: tuple[int, int]) -> None:
+    """Write eighth roots of magnitudes (bins, frames) as a PNG of (width, height), frequency linear."""
+    _save(path, indices(root_KF, SILENT_ROOT, FULL_ROOT, 256, size), palette("magma"))
 
 
 def save_difference(path: Path, difference_MF: np.ndarray) -> None:
@@ -60,6 +70,11 @@ def frequency_ticks() -> list[tuple[str, float]]:
     """Labels and heights (percent from the bottom) of round frequencies on the mel axis."""
     bands = _slaney_mel(np.array([float(hz) for hz in TICKS_HZ])) / _slaney_mel(np.array([FMAX_HZ]))
     return [(f"{hz / 1000:g}", round(100 * float(share), 2)) for hz, share in zip(TICKS_HZ, bands, strict=True)]
+
+
+def linear_ticks() -> list[tuple[str, float]]:
+    """Labels and heights (percent from the bottom) of round frequencies on an axis to half the sample rate."""
+    return [(f"{hz / 1000:g}", round(100 * hz / (SAMPLE_RATE / 2), 2)) for hz in LINEAR_TICKS_HZ]
 
 
 def _slaney_mel(hz: np.ndarray) -> np.ndarray:

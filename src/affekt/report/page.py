@@ -9,7 +9,7 @@ from affekt.core.files import read_json
 from affekt.corpora.table import EMOTIONS
 from affekt.report import figures, values
 from affekt.report.assets import Assets, Sources
-from affekt.report.sections import claims, corpus, generation, optimisation, recognition, vocoding
+from affekt.report.sections import claims, corpus, dream, generation, hearing, optimisation, recognition, vocoding
 from affekt.report.values import Values
 
 
@@ -21,13 +21,16 @@ def render_page(
     assets = Assets(assets_folder)
     emotions = list(EMOTIONS)
     optimised = optimisation.build(sources, assets, metrics, examples)
+    spoken = corpus.build(sources, assets, emotions)
     context = {
         "legend": _legend(assets),
-        "corpus": corpus.build(sources, assets, emotions),
+        "corpus": spoken,
         "recognition": recognition.build(sources, metrics, emotions),
+        "hearing": hearing.build(sources, metrics, emotions, spoken["names"]),
         "generation": generation.build(sources, assets, metrics, emotions, examples),
         "vocoding": vocoding.build(sources, assets, metrics, examples),
         "optimisation": optimised,
+        "dream": dream.build(sources, assets, metrics),
         "claims": claims.judge_run(metrics, [card["emotion"] for card in optimised["cards"]]),
         "parameters": parameters,
         "emotions": emotions,
@@ -52,8 +55,9 @@ def _environment() -> Any:
     from jinja2 import DictLoader, Environment, StrictUndefined
     from markupsafe import Markup
 
-    folder = resources.files("affekt.report")
-    templates = {n: folder.joinpath(n).read_text(encoding="utf-8") for n in ("index.html", "macros.html")}
+    folder = resources.files("affekt.report") / "templates"
+    files = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.is_file()}
+    templates = {name: text for name, text in files.items() if name.endswith(".html")}
     environment = Environment(
         loader=DictLoader(templates), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
@@ -61,10 +65,11 @@ def _environment() -> Any:
     environment.filters |= {
         "percent": values.percent,
         "number": values.number,
+        "points": values.points,
         "p_value": values.p_value,
         "seconds": values.seconds,
         "hertz": values.hertz,
         "interval": values.interval,
     }
-    environment.globals["style"] = Markup(folder.joinpath("style.css").read_text(encoding="utf-8"))
+    environment.globals["style"] = Markup(files["style.css"])
     return environment

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from affekt.core.errors import UserError
 
+SIGNIFICANT = 0.05  # p-values below it count
 THIN = "\u202f"  # a narrow space that no line breaks at: between a number and its unit, and between thousands
 
 
@@ -22,6 +23,12 @@ class Values(Mapping[str, float]):
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise UserError(f"{self._source}: `{key}` is {value!r}, not a finite number")
         return float(value)
+
+    def find(self, key: str) -> float | None:
+        """A figure that a run need not have, such as the deviation of a single measurement."""
+        if key not in self._figures:
+            return None
+        return self[key]
 
     def __contains__(self, key: object) -> bool:
         return key in self._figures
@@ -41,6 +48,12 @@ def percent(share: float) -> str:
 def number(value: float, digits: int = 2) -> str:
     """A plain number with a true minus sign and thin groups of thousands."""
     return f"{value:,.{digits}f}".replace(",", THIN).replace("-", "\u2212")
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    sign = "+" if difference > 0 else ""
+    return sign + number(100 * difference, 1)
 
 
 def p_value(p: float) -> str:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from affekt.report.sections import gender, hearing
 from affekt.report.sections.vocoding import MEASURES
-from affekt.report.values import Values, number, p_value, percent
+from affekt.report.values import SIGNIFICANT, Values, number, p_value, percent
 
-SIGNIFICANT = 0.05
+LEAST_SNR_DB = 40.0
+ACTIVATIONS = ("activation_before", "activation_after")
 ON_PRIOR_PERCENTILES = (1.0, 99.0)  # shorter or longer than these shares of random latents has left the prior
 
 
@@ -22,9 +24,10 @@ class Claim:
 
 def judge_run(values: Values, emotions: Sequence[str]) -> dict[str, Any]:
     """All claims of a run, those not met first."""
-    claims = [*_recognition(values), *_generation(values), *_vocoding(values)]
+    claims = [*_recognition(values), *_hearing(values), *_gender(values), *_generation(values), *_vocoding(values)]
     for emotion in emotions:
         claims += _optimisation(values, emotion)
+    claims += _dream(values)
     return {"met": [c for c in claims if c.met], "missed": [c for c in claims if not c.met]}
 
 
@@ -36,6 +39,46 @@ def _recognition(values: Values) -> list[Claim]:
         text = f"The {model} beats MFCC + SVM and chance on speakers it never saw (UA)"
         figures = f"{percent(own)} against {percent(beside)} and {percent(chance)}"
         claims.append(Claim(text, figures, own > max(beside, chance)))
+    return claims
+
+
+def _hearing(values: Values) -> list[Claim]:
+    svm, chance = values[f"recognise/{hearing.SVM}/ua_mean"], values["recognise/chance/ua"]
+    networks = [model for model in hearing.NAMES if model not in (hearing.SVM, *hearing.ENSEMBLES)]
+    ua = {model: values[f"recognise/{model}/ua_mean"] for model in networks}
+    claims = [
+        Claim(
+            f"The {hearing.NAMES[model]} beats MFCC + SVM and chance over the folds of unseen speakers (UA)",
+            f"{percent(ua[model])} against {percent(svm)} and {percent(chance)}",
+            ua[model] > max(svm, chance),
+        )
+        for model in networks
+    ]
+    together, best = values[f"recognise/{hearing.ENSEMBLE}/ua_mean"], max(ua.values())
+    text = "The ensemble of all networks beats the best of them (UA)"
+    return [*claims, Claim(text, f"{percent(together)} against {percent(best)}", together > best)]
+
+
+def _gender(values: Values) -> list[Claim]:
+    """Each network against the threshold that was fitted on what the network was trained on.
+
+    Where actors were added the threshold of the readers alone has to be beaten too: actors may make a threshold worse.
+    """
+    plain = values[f"gender/{gender.THRESHOLD}/accuracy"]
+    claims = []
+    for ending in ("", "_joint"):
+        beside = values[f"gender/{gender.THRESHOLD}{ending}/accuracy"]
+        for model in (f"gender_fast{ending}", f"gender_slow{ending}"):
+            own, clips = (values[f"gender/{model}/{key}"] for key in ("accuracy", "clips"))
+            better, worse, p = (values[f"gender/{model}/{key}"] for key in gender.COMPARISON)
+            name = gender.NAMES[model][0].lower() + gender.NAMES[model][1:]
+            also = f" ({percent(plain)} by the threshold of readers alone)" if ending else ""
+            figures = (
+                f"{percent(own)} against {percent(beside)}{also}; alone right on {better:.0f} of {clips:.0f} clips, "
+                f"alone wrong on {worse:.0f}, p {p_value(p)}"
+            )
+            text = f"The {name} beats the threshold on f0 at the gender of unseen readers"
+            claims.append(Claim(text, figures, own > max(beside, plain) and p < SIGNIFICANT))
     return claims
 
 
@@ -84,3 +127,17 @@ def _optimisation(values: Values, emotion: str) -> list[Claim]:
         low <= percentile <= high,
     )
     return [heard, near]
+
+
+def _dream(values: Values) -> list[Claim]:
+    clips = round(values["dream/clips"])
+    claims = []
+    for key in sorted(key for key in values if key.endswith("/activation_rose") and "/grid/" not in key):
+        start = key.removesuffix("activation_rose")
+        rose, before, after = (values[start + name] for name in ("activation_rose", *ACTIVATIONS))
+        text = f"Dreaming {start.split('/')[1]} raises its activation in every clip"
+        figures = f"{number(before, 3)} to {number(after, 3)} on average, in {round(rose * clips)} of {clips}"
+        claims.append(Claim(text, figures, rose == 1.0))
+    snr = values["dream/snr_zero_db"]
+    text = f"Without a dream the sound comes back with at least {LEAST_SNR_DB:g} dB SNR"
+    return [*claims, Claim(text, f"{number(snr, 0)} dB", snr >= LEAST_SNR_DB)]

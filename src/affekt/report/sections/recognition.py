@@ -1,5 +1,6 @@
 """Recogniser and judge on speakers they never saw, beside chance and an MFCC+SVM trained on the same half."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def build(sources: Sources, values: Values, emotions: list[str]) -> dict[str, An
         ],
         "confusions": [
             {"model": model, "name": name.split(" (")[0], "tested": tested,
-             "rows": _confusion(sources, model, emotions)}
+             "rows": confusion_rows(sources.recognition / f"confusion_{model}.npy", emotions)}
             for model, name, _, tested in MODELS if model in {"recogniser", "judge"}
         ],
     }  # fmt: skip
@@ -53,9 +54,8 @@ def _recall_chart(values: Values, emotions: list[str], model: str, svm: str) -> 
     return charts.dots(label, emotions, series, 1.0, "%", chance=values["recognise/chance/ua"])
 
 
-def _confusion(sources: Sources, model: str, emotions: list[str]) -> list[dict[str, Any]]:
+def confusion_rows(path: Path, emotions: list[str]) -> list[dict[str, Any]]:
     """Rows of true emotions: counts and the share of the row, which colours the cell."""
-    path = sources.recognition / f"confusion_{model}.npy"
     counts = np.asarray(load_array(path, mmap=False))
     if counts.shape != (len(emotions), len(emotions)):
         raise UserError(f"{path}: is of shape {counts.shape}, expected {len(emotions)} x {len(emotions)}")

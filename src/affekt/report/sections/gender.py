@@ -1,0 +1,51 @@
+"""Gender of unseen speakers: the residual network at two resolutions beside a threshold on f0, and across corpora."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from affekt.report.values import Values
+
+NAMES = {
+    "f0_threshold": "Threshold on median f0",
+    "f0_threshold_joint": "Threshold on median f0, actors in its fit too",
+    "gender_fast": "Residual network, windows of 512 samples",
+    "gender_slow": "Residual network, windows of 2048 samples",
+    "gender_fast_joint": "Residual network (512), actors in its training too",
+    "gender_slow_joint": "Residual network (2048), actors in its training too",
+    "mfcc_cnn": "MFCC CNN, emotion and gender at once",
+}
+THRESHOLD = "f0_threshold"  # with `_joint` behind it: fitted on what the networks of this ending are trained on
+COMPARISON = ("better", "worse", "p_value")  # of a network with its threshold
+ACROSS = ("read_to_acted", "acted_to_read")
+
+
+def build(values: Values, index: Mapping[str, Any], acted: str) -> dict[str, Any]:
+    """Rows of models on read speech and across corpora, and of those that name genders on acted speech."""
+    return {
+        "read": [_row(values, model) | _beside(values, model) for model in index["gender"]],
+        "acted": [_row(values, model) for model in index["gender_acted"]],
+        "hz": values[f"gender/{THRESHOLD}/hz"],
+        "clips": round(values[f"gender/{THRESHOLD}/clips"]),
+        "corpus": acted,
+        "reading": index.get("reading", "read speech"),
+    }
+
+
+def _row(values: Values, model: str) -> dict[str, Any]:
+    start = f"gender/{model}/"
+    return {
+        "name": NAMES[model],
+        "baseline": model.startswith(THRESHOLD),
+        "accuracy": values[start + "accuracy"],
+        "balanced": values[start + "balanced_accuracy"],
+        "right": values[start + "speakers_right"],
+        "interval": (values[start + "speakers_right_low"], values[start + "speakers_right_high"]),
+        "speakers": round(values[start + "speakers"]),
+    }
+
+
+def _beside(values: Values, model: str) -> dict[str, Any]:
+    """The comparison with the threshold, and accuracies from one corpus to the other: None for what trained on both."""
+    keys = () if model.startswith(THRESHOLD) else COMPARISON
+    compared = {key: values[f"gender/{model}/{key}"] for key in keys}
+    return compared | {way: values.find(f"gender/{model}/{way}") for way in ACROSS}
