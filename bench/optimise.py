@@ -20,7 +20,7 @@ import torch
 from affekt.core.devices import hardware, set_up
 from affekt.core.files import write_json
 from affekt.models.gan import Generator
-from affekt.models.recogniser import ConvRecogniser
+from affekt.models.mel_networks import MelCNN
 from affekt.optimise.maximise import Plan, maximise, settings_for
 from bench import seed0
 
@@ -46,7 +46,7 @@ def contestants(arguments: argparse.Namespace, device: torch.device) -> dict[str
     """Each runs and returns its sample-steps."""
     torch.manual_seed(0)
     generator = Generator(arguments.latent, arguments.gan_channels)
-    recogniser = ConvRecogniser(arguments.recogniser_channels)
+    recogniser = MelCNN(arguments.recogniser_channels, layers=2, classes=8)
     settings = settings_for(device, arguments.steps, 0.05, arguments.views, seed=0)
     old_generator, old_classifier = (network.to(device) for network in seed0.build())
 
