@@ -15,6 +15,7 @@ PARTS = ("dvc.yaml", "params.yaml", "Snakefile", "profiles", "environment.yaml",
 SOURCES = (".dvcignore", ".gitignore", "src/affekt", "pipeline", "data/corpora")
 TOOLS = Path(sys.executable).parent
 ENVIRONMENT = os.environ | {"DVC_NO_ANALYTICS": "1", "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}
+TEMPLATE = re.compile(r"\$\{.*?\}")  # its dot begins no suffix
 COUNTED = re.compile(r"^(\w+) +\d+$", re.MULTILINE)  # a row of Snakemake's table of jobs
 
 
@@ -47,7 +48,7 @@ def out_paths(stage: dict[str, Any]) -> list[str]:
 
 def make_out(path: str, stage: str) -> str:
     """Return a shell command that makes an out of fixed content."""
-    if Path(path).suffix:
+    if Path(TEMPLATE.sub("filled", path)).suffix:
         return f"mkdir -p {Path(path).parent} && echo {stage} > {path}"
     return f"mkdir -p {path} && echo {stage} > {path}/content"
 

@@ -16,9 +16,9 @@ PROBE = """
 import runpy, sys
 opened = set()
 sys.addaudithook(lambda event, arguments: opened.add(str(arguments[0])) if event == "open" else None)
-stage, notes = sys.argv[1:]
-del sys.argv[1:]
-runpy.run_module(f"pipeline.{stage}", run_name="__main__")
+(name, _, item), notes = sys.argv[1].partition("@"), sys.argv[2]
+sys.argv[1:] = [item] if item else []
+runpy.run_module(f"pipeline.{name}", run_name="__main__")
 with open(notes, "w") as file:
     file.write("\\n".join(opened))
 """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_copy import Process, hash_outs, run
+from small_copy import Process, change_params, hash_outs, run
 
 from affekt.core.files import load_tensors
 
@@ -60,6 +60,53 @@ def test_a_killed_stage_resumes_to_the_same_bits(stage: str, copy: Path, first_r
     assert not checkpoint.parent.exists(), "the work folder of what was killed was not used"
     if stage != "maximise":  # which logs its steps when all are done
         assert first_logged_step(copy, stage) >= done
+
+
+def folds_done(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    """The files that say that a fold of the benchmark is done, with their time and content."""
+    paths = (folder / "work" / "kept" / "benchmark").glob("*/tested.safetensors")
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
+
+
+def test_a_killed_cross_validation_keeps_its_folds_and_goes_on_in_the_next(
+    copy: Path, first_run: Path, start: Start
+) -> None:
+    stage = "benchmark@mel_cnn"
+    remove_outs(copy, stage)
+    killed = start(copy, "python", "-m", "pipeline.benchmark", "mel_cnn")
+    kept = copy / "work" / "kept" / "benchmark"
+
+    def is_within_the_second_fold() -> bool:
+        return len(folds_done(copy)) == 1 and len(list(kept.glob("*/checkpoint.safetensors"))) == 1
+
+    killed.wait_until(is_within_the_second_fold)
+    killed.kill()
+    killed.finish(code=-signal.SIGKILL)
+    done = folds_done(copy)
+    assert len(done) == 1
+    (checkpoint,) = kept.glob("*/checkpoint.safetensors")
+    assert int(load_tensors(checkpoint)[1]["step"]) > 0
+    (checkpoint.parent / f".{checkpoint.name}.0123abcd.tmp").write_bytes(checkpoint.read_bytes()[:1000])
+
+    run(copy, "dvc", "repro", stage)
+
+    assert hash_outs(copy, stage) == hash_outs(first_run, stage)
+    assert (copy / "dvc.lock").read_text() == (first_run / "dvc.lock").read_text()
+    again = folds_done(copy)
+    assert len(again) == 2
+    assert done.items() <= again.items(), "a finished fold was done again"
+
+
+def test_one_more_seed_finds_the_folds_that_are_done(copy: Path) -> None:
+    """Also a stage that ended keeps its folds: what is added is all that is trained."""
+    remove_outs(copy, "benchmark@mel_lstm")
+    run(copy, "python", "-m", "pipeline.benchmark", "mel_lstm")
+    before = folds_done(copy)
+    change_params(copy, "benchmark", seeds=2)
+    run(copy, "python", "-m", "pipeline.benchmark", "mel_lstm")
+    after = folds_done(copy)
+    assert len(after) == 2 * len(before) == 4
+    assert before.items() <= after.items()
 
 
 def test_a_killed_repro_goes_on_where_it_was(copy: Path, first_run: Path, start: Start) -> None:
