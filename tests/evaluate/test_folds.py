@@ -62,7 +62,6 @@ def plan(source: Source) -> list[Fold]:
             test=np.flatnonzero(of_clip == fold),
             tested_on=source,
             name=f"fold{fold + 1}",
-            device="cpu",
         )
         for fold in range(3)
     ]
@@ -70,7 +69,7 @@ def plan(source: Source) -> list[Fold]:
 
 def in_folder(folds: list[Fold], folder: Path) -> list[Fold]:
     names: dict[str, Path] = {}
-    return placed(folds, lambda identity: names.setdefault(identity, folder / str(len(names))))
+    return placed(folds, "cpu", lambda identity: names.setdefault(identity, folder / str(len(names))))
 
 
 @pytest.fixture(scope="module")

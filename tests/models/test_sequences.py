@@ -66,7 +66,7 @@ def test_with_the_two_ways_exchanged_time_runs_backwards(frames_B: Tensor | None
 def test_the_gate_is_a_sigmoid_and_the_content_a_tanh() -> None:
     """The prototype had a tanh for both; by hand, frame by frame."""
     torch.manual_seed(1)
-    block = GatedBlock(CHANNELS, dilation=2, norm=False, residual=True).eval()
+    block = GatedBlock(CHANNELS, dilation=2, norm=False, residual=True, last=False).eval()
     weight = dict(block.named_parameters())
     x_BCF = clips(9)
     with torch.no_grad():
@@ -85,7 +85,7 @@ def test_the_gate_is_a_sigmoid_and_the_content_a_tanh() -> None:
 
 def test_without_residual_paths_the_input_does_not_go_on() -> None:
     torch.manual_seed(1)
-    block = GatedBlock(CHANNELS, 1, norm=False, residual=False)
+    block = GatedBlock(CHANNELS, 1, norm=False, residual=False, last=False)
     with torch.no_grad():
         for parameter in block.out.parameters():
             parameter.zero_()

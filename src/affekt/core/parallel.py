@@ -3,20 +3,16 @@
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from multiprocessing.connection import Connection, wait
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from affekt.core.devices import limit_threads
+from affekt.core.progress import Progress, quiet
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-def quiet(items: Iterable[Any], what: str, total: int | None = None) -> Iterable[Any]:
-    """Show no progress."""
-    return items
 
 
 def run_parallel(
@@ -24,7 +20,7 @@ def run_parallel(
     tasks: Sequence[T],
     workers: int,
     what: str,
-    progress: Callable[[Iterable[Any], str, int | None], Iterable[Any]] = quiet,
+    progress: Progress = quiet,
 ) -> list[R]:
     """Call a module's function on each task, in processes of one thread each.
 

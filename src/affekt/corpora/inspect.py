@@ -1,18 +1,17 @@
 """Inspection: every file of a fetched corpus is decoded once, and is either a clip or in quarantine with a reason."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
 from affekt.core.errors import UserError
 from affekt.core.files import list_files
+from affekt.core.progress import Progress, quiet
 from affekt.corpora.audio import BadAudio, decode, resample, to_int16, to_mono, trim
 from affekt.corpora.corpus import ClipFacts, ReadPath
-from affekt.corpora.request import quiet
 
 SUFFIXES = (".wav", ".flac")
 _NAMED = 3  # files that a refusal names
@@ -42,7 +41,7 @@ def inspect_folder(
     trim_margin_s: float,
     known_duplicates: Iterable[Iterable[str]] = (),
     beside: Collection[str] = (),
-    progress: Callable[[Iterable[Any], str, int | None], Iterator[Any]] = quiet,
+    progress: Progress = quiet,
 ) -> Inspection:
     """Decode every file below `raw` in the order of their paths.
 

@@ -1,16 +1,10 @@
 """What a corpus is given to fetch itself."""
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from affekt.core.params import DemoParams, ReadingParams
-
-
-def quiet(items: Iterable[Any], what: str, total: int | None = None) -> Iterator[Any]:
-    """Show no progress."""
-    return iter(items)
+from affekt.core.progress import Progress, quiet
 
 
 @dataclass(frozen=True)
@@ -24,4 +18,4 @@ class FetchRequest:
     mirror: str | None  # AFFEKT_MIRROR: a folder or URL in the publisher's place
     size: DemoParams | ReadingParams  # of a corpus that is spoken here; a published one comes whole
     seed: int
-    progress: Callable[[Iterable[Any], str, int | None], Iterator[Any]] = quiet
+    progress: Progress = quiet

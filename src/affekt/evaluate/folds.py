@@ -9,18 +9,23 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from affekt.core.devices import choose, set_up
 from affekt.core.errors import UserError
 from affekt.core.files import load_table, load_tensors, read_json, remove, save_tensors, write_json
-from affekt.core.parallel import quiet, run_parallel
+from affekt.core.parallel import run_parallel
+from affekt.core.params import BenchmarkParams, ComputeParams
+from affekt.core.progress import Progress, quiet
 from affekt.features.packed import Packed
 from affekt.models.inference import predict
 from affekt.models.io import save_model
 from affekt.training.fit import Job, fit, hear
+
+if TYPE_CHECKING:
+    from affekt.core.stage import Stage
 
 NOTED_EVERY_S = 60.0  # by so much the time of a fold is wrong that was killed
 
@@ -55,8 +60,8 @@ class Fold:
     test: np.ndarray  # rows of `tested_on`
     tested_on: Source
     name: str
-    device: str  # of params.yaml: auto, cpu or cuda
-    work: Path = Path()  # given by `placed`
+    device: str = "cpu"  # of params.yaml: auto, cpu or cuda; given, as the folder, by `placed`
+    work: Path = Path()
 
     def identity(self) -> str:
         """All that its result depends on, beside the deps of its stage, as text."""
@@ -76,15 +81,28 @@ class Tested:
     history: dict[str, list[float]]
 
 
-def placed(folds: Iterable[Fold], kept: Callable[[str], Path]) -> list[Fold]:
-    """Give each fold the folder that `kept` has for its identity: what is done is found again there."""
-    return [replace(fold, work=kept(fold.identity())) for fold in folds]
+def run_folds(stage: "Stage", planned: Iterable[Fold], leaky: bool = False) -> tuple[list[Fold], list[Tested]]:
+    """Train and test all folds of a stage and log them; `leaky`: speakers may be on both sides."""
+    workers, device = stage.params(BenchmarkParams).workers, stage.params(ComputeParams).device
+    folds = placed(planned, device, stage.kept)
+    if not leaky:
+        check_disjoint(folds)
+    tested = cross_validate(folds, workers, stage.progress)
+    log_histories(folds, tested, stage.log)
+    stage.metrics({"training_seconds": seconds_of(folds, workers)})
+    return folds, tested
+
+
+def placed(folds: Iterable[Fold], device: str, kept: Callable[[str], Path]) -> list[Fold]:
+    """Give each fold its device and the folder that `kept` has for its identity: what is done is found again there."""
+    on_device = [replace(fold, device=device) for fold in folds]
+    return [replace(fold, work=kept(fold.identity())) for fold in on_device]
 
 
 def cross_validate(
     folds: Sequence[Fold],
     workers: int,
-    progress: Callable[[Iterable[Any], str, int | None], Iterable[Any]] = quiet,
+    progress: Progress = quiet,
 ) -> list[Tested]:
     """Train and test all folds, `workers` at a time; a fold that was finished before is not done again.
 
@@ -133,7 +151,7 @@ def run_fold(fold: Fold) -> None:
 def train_and_test(fold: Fold, watch: Stopwatch) -> None:
     """Train a fold from its checkpoint, if there is one, and write what it gave."""
     device = set_up(fold.device, 1)
-    fitted = fit(fold.job, load_all(fold.sources), fold.work, device, watch.note, lambda steps, *_, **__: iter(steps))
+    fitted = fit(fold.job, load_all(fold.sources), fold.work, device, watch.note, quiet)
     logits_BE = predict(fitted.network, hear(fold.tested_on.load(), fold.test, fold.job.spec, device))
     remove(fold.work / "model")
     save_model(fold.work / "model", fitted.network, fitted.config, fitted.history)

@@ -1,6 +1,5 @@
 """All features of a prepared corpus in one pass over its audio, parallel over processes."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,8 +9,9 @@ import numpy as np
 import torch
 
 from affekt.core.files import load_array, load_table, save_table, write_json
-from affekt.core.parallel import quiet, run_parallel
+from affekt.core.parallel import run_parallel
 from affekt.core.params import FeaturesParams
+from affekt.core.progress import Progress, quiet
 from affekt.features.f0 import track_f0
 from affekt.features.mel import N_MELS, log_mel
 from affekt.features.mfcc import mfcc
@@ -42,7 +42,7 @@ def extract(
     prepared: Path,
     out: Path,
     params: FeaturesParams,
-    progress: Callable[[Iterable[Any], str, int | None], Iterable[Any]] = quiet,
+    progress: Progress = quiet,
 ) -> None:
     """Fill the folder `out` with the features of `prepared`; the same to the bit for any number of workers."""
     clips = load_table(prepared / "clips.parquet")

@@ -72,16 +72,24 @@ class SpecMask(nn.Module):
     def forward(self, x_BMF: Tensor) -> Tensor:
         if not self.training or self.runs == 0:
             return x_BMF
-        hidden = torch.zeros(x_BMF.shape, dtype=torch.bool, device=x_BMF.device)
-        for _ in range(self.runs):
-            for axis, widest in ((1, self.widest[0]), (2, self.widest[1])):
-                size = x_BMF.shape[axis]
-                width_B1 = (torch.rand(len(x_BMF), 1) * widest).to(x_BMF.device)
-                start_B1 = torch.rand(len(x_BMF), 1).to(x_BMF.device) * (size - width_B1)
-                index = torch.arange(size, device=x_BMF.device)[None]
-                stripe = (index >= start_B1) & (index < start_B1 + width_B1)
-                hidden |= stripe[:, :, None] if axis == 1 else stripe[:, None, :]
-        return torch.where(hidden, x_BMF.mean(dim=(1, 2), keepdim=True), x_BMF)
+        return hide_runs(x_BMF, *self.widest, self.runs)
+
+
+def hide_runs(x_BMF: Tensor, bands: float, frames: float, runs: int, rng: torch.Generator | None = None) -> Tensor:
+    """Overwrite `runs` runs of up to so many bands, and as many of frames, with the clip's mean.
+
+    Drawn on the CPU, so that every device sees the same ones; without `rng` from torch's own generator.
+    """
+    hidden = torch.zeros(x_BMF.shape, dtype=torch.bool, device=x_BMF.device)
+    for _ in range(runs):
+        for axis, widest in ((1, bands), (2, frames)):
+            size = x_BMF.shape[axis]
+            width_B1 = torch.rand(len(x_BMF), 1, generator=rng) * widest
+            start_B1 = torch.rand(len(x_BMF), 1, generator=rng) * (size - width_B1)
+            index = torch.arange(size)[None]
+            stripe = ((index >= start_B1) & (index < start_B1 + width_B1)).to(x_BMF.device)
+            hidden |= stripe[:, :, None] if axis == 1 else stripe[:, None, :]
+    return torch.where(hidden, x_BMF.mean(dim=(1, 2), keepdim=True), x_BMF)
 
 
 def masked(x_BCF: Tensor, mask_BF: Tensor | None) -> Tensor:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from affekt.models.blocks import hide_runs
+
 NOISE_DB = (-60.0, -25.0)  # level of added noise against a clip's loudest bands
 NATS_PER_DB = math.log(10) / 20  # of magnitude
 TILT = 0.6  # log units over the whole frequency axis, as another microphone would
@@ -81,17 +83,7 @@ def interpolate(x_BNC: Tensor, position_BN: Tensor) -> Tensor:
 
 def mask(mel_BMF: Tensor, rng: torch.Generator) -> Tensor:
     """Overwrite random bands and frames with the clip's mean (SpecAugment, Park et al. 2019)."""
-    batch, bands, frames = mel_BMF.shape
-    device = mel_BMF.device
-    hidden = torch.zeros(batch, bands, frames, dtype=torch.bool, device=device)
-    for _ in range(MASKS):
-        for axis, size, widest in ((1, bands, MASKED_BANDS * bands), (2, frames, MASKED_FRAMES)):
-            width_B = draw(rng, (batch,), 0, widest, device)
-            start_B = draw(rng, (batch,), 0, 1, device) * (size - width_B)
-            index = torch.arange(size, device=device)[None]
-            stripe = (index >= start_B[:, None]) & (index < (start_B + width_B)[:, None])
-            hidden |= stripe[:, :, None] if axis == 1 else stripe[:, None, :]
-    return torch.where(hidden, mel_BMF.mean(dim=(1, 2), keepdim=True), mel_BMF)
+    return hide_runs(mel_BMF, MASKED_BANDS * mel_BMF.shape[1], MASKED_FRAMES, MASKS, rng)
 
 
 def mixup_weights(batch: int, alpha: float, rng: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:

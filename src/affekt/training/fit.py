@@ -11,12 +11,13 @@ from torch import nn
 from affekt.core import seeds
 from affekt.core.errors import UserError
 from affekt.core.params import GenderParams, NetworkParams, TrainingParams
+from affekt.core.progress import Progress
 from affekt.features.clips import Clips, Heard, Spectrograms, Waves
 from affekt.features.mel import HOP_LENGTH
 from affekt.features.packed import Packed
 from affekt.features.spectrogram import Resolution
 from affekt.models.registry import CLASSES, NetworkSpec
-from affekt.training.loop import Log, Progress, TrainSettings, train
+from affekt.training.loop import Log, TrainSettings, train
 from affekt.training.recogniser import RecogniserMethod, RecogniserSettings
 
 VALIDATION_SHARE = 0.15  # of the training speakers, which the plateau schedule watches and nothing trains on
@@ -42,6 +43,29 @@ class Fitted:
     network: nn.Module
     config: dict[str, Any]
     history: dict[str, list[float]] = field(default_factory=dict)
+
+
+def job_of(
+    spec: NetworkSpec,
+    size: NetworkParams | GenderParams,
+    training: TrainingParams,
+    rows: np.ndarray,
+    seed: int,
+    epochs: int | None = None,
+) -> Job:
+    """Make the job of a network as a section of params.yaml sizes it; `epochs`: other than that section's.
+
+    A section that counts steps has as many whatever the number of clips.
+    """
+    config, own = sized(spec, size, training)
+    if epochs is None:
+        epochs = epochs_of(size, max(1, len(rows) // own.batch))
+    return Job(spec, config, own, epochs, rows, seed)
+
+
+def epochs_of(size: NetworkParams | GenderParams, steps_per_epoch: int) -> int:
+    """How often a section of params.yaml lets a network see its clips: as many times, or for as many steps."""
+    return max(1, size.steps // steps_per_epoch) if isinstance(size, GenderParams) else size.epochs
 
 
 def sized(

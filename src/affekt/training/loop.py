@@ -6,7 +6,7 @@ from a generator of its own, so a checkpoint needs no generator state and a kill
 
 import abc
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from affekt.core import seeds
 from affekt.core.devices import fast_bf16
 from affekt.core.errors import UserError
+from affekt.core.progress import Progress
 from affekt.training import distributed
 from affekt.training.checkpoint import load_checkpoint, save_checkpoint
 from affekt.training.schedules import Plateau, factor
 
-Progress = Callable[..., Iterator[int]]
 Log = Callable[[dict[str, float], int], None]
 
 
