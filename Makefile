@@ -7,6 +7,8 @@ BIN ?= .venv/bin
 # Written last, so that an install that was interrupted starts anew.
 INSTALLED := .venv/.installed
 ARGS ?=
+# All tests are dealt to two processes, by tests/conftest.py.
+ALL_TESTS := -n 2 --dist loadgroup --no-loadscope-reorder
 
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -43,7 +45,7 @@ repro: $(INSTALLED)  ## run every stage that is not up to date, and say where th
 	@echo "The report: file://$(CURDIR)/reports/index.html"
 
 test: $(INSTALLED)  ## run the tests; one of them: make test ARGS="tests/core/test_codedeps.py -k exact"
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(or $(ARGS),$(ALL_TESTS))
 
 lint: $(INSTALLED)  ## ruff, mypy, Snakemake's linter and the code deps of dvc.yaml
 	$(BIN)/ruff check .
