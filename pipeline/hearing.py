@@ -1,4 +1,4 @@
-"""Measure all recognisers of emotion and of gender on unseen speakers, beside their baselines."""
+"""Measure all recognisers of emotion on unseen speakers, their ensembles and their baselines."""
 
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from affekt.evaluate.benchmark import Row, find_tested, measure_baseline, measur
 from affekt.evaluate.crossvalidation import name_classes, score
 from affekt.evaluate.ensemble import combine, normalise
 from affekt.evaluate.gender import score_gender
-from affekt.evaluate.gender_protocols import PROTOCOLS, THRESHOLD, measure_gender
 from affekt.evaluate.leakage import measure_premium
 from affekt.evaluate.protocols import marginals
 from affekt.evaluate.recognition import write_predictions
@@ -23,12 +22,10 @@ from affekt.features.labels import labels_of
 from affekt.features.packed import Packed
 
 NETWORKS = tuple(NetworksParams.model_fields)
-GENDER_NETWORKS = ("gender_fast", "gender_slow")
 
 
 def main(stage: Stage) -> None:
     acted = Packed.load(stage.dep("prepared"), stage.dep("features"))
-    read = Packed.load(stage.dep("reading_prepared"), stage.dep("reading_features"))
     truth, folds = labels_of(acted.clips, "emotion"), acted.clips["fold"].to_numpy()
     rows, acted_gender = measure_networks(stage, truth, folds)
     features = np.stack([clip_statistics(acted.mfcc[acted.span(i)]) for i in range(len(acted))])
@@ -37,8 +34,11 @@ def main(stage: Stage) -> None:
     metrics: dict[str, float] = {f"recognise/{m}/{k}": v for m, row in rows.items() for k, v in row.figures.items()}
     for name in NETWORKS:
         metrics[f"recognise/{name}/parameters"] = read_json(stage.dep(name) / "runs.json")["parameters"]
-    metrics["recognise/ensemble/parameters"] = sum(metrics[f"recognise/{name}/parameters"] for name in NETWORKS)
     benchmark = stage.params(BenchmarkParams)
+    together = sum(metrics[f"recognise/{name}/parameters"] for name in NETWORKS)
+    for name, count in (("ensemble", 1), ("ensemble_seeds", benchmark.seeds)):
+        if name in rows:
+            metrics[f"recognise/{name}/parameters"] = count * together
     metrics |= {"recognise/seeds": benchmark.seeds, "recognise/folds": len(np.unique(folds[tested]))}
     random = name_classes(normalise(load_array(stage.dep("leakage") / "posteriors.npy").astype(np.float64)))
     speakers = acted.clips["speaker"].to_numpy()
@@ -46,15 +46,13 @@ def main(stage: Stage) -> None:
     metrics |= {f"recognise/leakage/{key}": value for key, value in premium.items()}
     aids = measure_aids(stage, truth)
     metrics |= compare_aids(aids) | {"ablation/epochs": stage.params(AblationParams).epochs}
-    folders = {name: stage.dep(name) for name in GENDER_NETWORKS}
-    metrics |= measure_gender(folders, read, acted)
     wanted = labels_of(acted.clips, "gender")
     heard = np.isfinite(acted_gender).all(-1)
     scored = score_gender(acted_gender[heard].argmax(-1), wanted[heard], speakers[heard])
-    metrics |= {f"gender/mfcc_cnn/{key}": value for key, value in scored.items()}
+    metrics |= {f"recognise/mfcc_cnn/gender/{key}": value for key, value in scored.items()}
     stage.metrics(metrics)
     write_json(stage.out("hearing.json"), metrics)
-    write_parts(stage, rows, aids, str(read.clips["corpus"].iloc[0]))
+    write_parts(stage, rows, aids)
     named = rows["ensemble"].predicted_SN[0]
     write_predictions(stage.out("hearing") / "predictions_ensemble.csv", truth[tested], named[tested], EMOTIONS)
 
@@ -69,6 +67,8 @@ def measure_networks(stage: Stage, truth: np.ndarray, folds: np.ndarray) -> tupl
     stacked, weights = stack_seeds(posteriors, truth, folds)
     rows["ensemble"] = measure_posterior(stacked, truth, folds)
     rows["ensemble"].figures.update({f"weight/{name}": weight for name, weight in weights.items()})
+    if len(stacked) > 1:
+        rows["ensemble_seeds"] = measure_posterior(combine(list(stacked))[None], truth, folds)
     rows["ensemble_mean"] = measure_posterior(combine(list(posteriors.values())), truth, folds)
     return rows, gender[0]
 
@@ -83,7 +83,7 @@ def measure_aids(stage: Stage, truth: np.ndarray) -> dict[str, list[float]]:
     return {aid: of_aid.tolist() for aid, of_aid in zip(read_json(folder / "aids.json"), ua, strict=True)}
 
 
-def write_parts(stage: Stage, rows: dict[str, Row], aids: dict[str, list[float]], reading: str) -> None:
+def write_parts(stage: Stage, rows: dict[str, Row], aids: dict[str, list[float]]) -> None:
     """What the report draws."""
     parts: Path = stage.out("hearing")
     parts.mkdir(parents=True)
@@ -94,9 +94,6 @@ def write_parts(stage: Stage, rows: dict[str, Row], aids: dict[str, list[float]]
     write_json(parts / "ablation.json", aids)
     index = {
         "models": [name for name in rows if name != "mfcc_svm"],
-        "gender": [name + ending for ending in PROTOCOLS.values() for name in (THRESHOLD, *GENDER_NETWORKS)],
-        "gender_acted": ["mfcc_cnn"],
-        "reading": reading,
         "leakage": PLAIN,
         "ablation": PLAIN,
     }

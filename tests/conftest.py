@@ -1,4 +1,4 @@
-"""Puts this folder on the path: what tests of several floors share lies here. Deals the tests to processes, if asked."""
+"""Puts this folder, where what several floors share lies, on the path; deals the tests to processes, if asked."""
 
 import pytest
 

@@ -21,6 +21,7 @@ class Corpus:
 
     def __init__(self, f0_hz: np.ndarray, gender: np.ndarray, fold: np.ndarray) -> None:
         self.f0 = f0_hz
+        self.speaker = np.stack([np.log(f0_hz), np.ones(len(f0_hz))], 1)
         names = np.where(gender == MALE, "m", "f")
         self.clips = pd.DataFrame({"gender": names, "fold": fold, "speaker": [f"s{i}" for i in range(len(f0_hz))]})
 
@@ -91,6 +92,30 @@ def test_networks_stand_beside_the_threshold_of_their_training(corpora: tuple[Pa
     assert rows["gender/net/read_to_acted"] == 1
     assert rows["gender/f0_threshold/hz"] == fit_threshold(pitch["read"], truth["read"])
     assert "gender/f0_threshold_joint/read_to_acted" not in rows
+
+
+def test_two_networks_are_heard_together(corpora: tuple[Packed, Packed], tmp_path: Path) -> None:
+    read, acted = corpora
+    sure, unsure = np.arange(READERS) >= 0, np.arange(READERS) != 3
+    folders = {
+        "sure": write_network(tmp_path / "sure", read, sure),
+        "unsure": write_network(tmp_path / "un", read, unsure),
+    }
+    heard = np.load(folders["sure"] / "read.npy")
+    save_array(folders["sure"] / "read.npy", 2 * heard)  # twice as sure: it prevails where they differ
+    rows = measure_gender(folders, read, acted)
+    assert rows["gender/unsure/accuracy"] < 1
+    assert rows["gender/gender_both/accuracy"] == 1
+    assert rows["gender/gender_both/read_to_acted"] == 1
+    assert 0.5 < rows["gender/speaker_embedding/accuracy"] <= 1
+
+
+def test_an_embedding_is_judged_on_folds_that_its_regression_has_not_seen() -> None:
+    gender = np.tile([FEMALE, MALE], 12)
+    outlier = np.eye(24)  # each clip is like no other: what was not fitted can only be guessed
+    assert (gender_protocols.predict_by_embedding(outlier, gender, FOLDS) == gender).mean() < 0.8
+    told = np.stack([gender, 1 - gender], 1) + np.random.default_rng(0).normal(0, 0.1, (24, 2))
+    assert (gender_protocols.predict_by_embedding(told, gender, FOLDS) == gender).all()
 
 
 def test_folds_that_were_not_run_count_for_no_model(corpora: tuple[Packed, Packed], tmp_path: Path) -> None:

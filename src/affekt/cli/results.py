@@ -23,7 +23,7 @@ EXAMPLES = """\
 examples:
   affekt results                                        which preset ran is seen from params.yaml
   affekt results --bench bench/results/vocoder.json     with the vocoders' speed
-  affekt results --stages hearing dream                 after `dvc repro hearing dream` alone
+  affekt results --stages hearing gender_recognition dream   after `dvc repro` of these alone
   affekt compare results/demo.json results/ravdess.json"""
 
 SPEED_KEY = "x_realtime"

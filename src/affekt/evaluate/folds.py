@@ -70,7 +70,7 @@ class Fold:
         rows = [hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest() for rows in (job.rows, self.test)]
         sources = [source.prepared.name for source in (*self.sources, self.tested_on)]
         device = choose(self.device).type  # what `auto` is here: half the folds on each would be no result of either
-        return repr((network, job.training.model_dump(), job.epochs, job.seed, rows, sources, device))
+        return repr((network, job.training.model_dump(), job.epochs, job.steps, job.seed, rows, sources, device))
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ def run_folds(stage: "Stage", planned: Iterable[Fold], leaky: bool = False) -> t
 def placed(folds: Iterable[Fold], device: str, kept: Callable[[str], Path]) -> list[Fold]:
     """Give each fold its device and the folder that `kept` has for its identity: what is done is found again there."""
     on_device = [replace(fold, device=device) for fold in folds]
-    return [replace(fold, work=kept(fold.identity())) for fold in on_device]
+    found = [replace(fold, work=kept(fold.identity())) for fold in on_device]
+    assert len({fold.work for fold in found}) == len(found), "two folds are the same training"
+    return found
 
 
 def cross_validate(

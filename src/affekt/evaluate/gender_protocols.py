@@ -1,5 +1,8 @@
 """Gender under all protocols: folds of readers, the same with actors in training, across corpora; and f0's thresholds.
 
+Beside the networks stand what they hear together, the mean of their log-probabilities, the threshold on f0, and, for
+scale, a logistic regression on embeddings of an encoder that was trained on thousands of other speakers.
+
 Axes: N clips.
 """
 
@@ -9,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from affekt.core.files import load_array
+from affekt.evaluate.ensemble import combine
 from affekt.evaluate.gender import compare_speakers, fit_threshold, median_f0, predict_by_f0, score_gender
 from affekt.features.labels import labels_of
 from affekt.features.packed import Packed
 
 PROTOCOLS = {"read": "", "joint": "_joint"}  # file of predictions -> ending of the model's name in the metrics
 WAYS = {"read_to_acted": ("read", "acted"), "acted_to_read": ("acted", "read")}  # trained on all of one, then asked
-THRESHOLD = "f0_threshold"
+THRESHOLD, BOTH, EMBEDDING = "f0_threshold", "gender_both", "speaker_embedding"
 
 
 def measure_gender(folders: Mapping[str, Path], read: Packed, acted: Packed) -> dict[str, float]:
@@ -30,8 +34,7 @@ def measure_gender(folders: Mapping[str, Path], read: Packed, acted: Packed) -> 
     rows: dict[str, float] = {}
     for protocol, ending in PROTOCOLS.items():
         by_pitch = predict_on_folds(pitch, gender, folds, joint=protocol == "joint")
-        for name, folder in folders.items():
-            posterior = load_array(folder / f"{protocol}.npy")
+        for name, posterior in load_posteriors(folders, protocol).items():
             tested = np.isfinite(posterior).all(-1)
             truth, own, beside = gender["read"][tested], posterior[tested].argmax(-1), by_pitch[tested]
             row = score_gender(own, truth, speakers[tested])
@@ -39,6 +42,8 @@ def measure_gender(folders: Mapping[str, Path], read: Packed, acted: Packed) -> 
             rows |= {f"gender/{name}{ending}/{key}": value for key, value in row.items()}
             row = score_gender(beside, truth, speakers[tested])  # all networks are tested on the same clips
             rows |= {f"gender/{THRESHOLD}{ending}/{key}": value for key, value in row.items()}
+    row = score_gender(predict_by_embedding(read.speaker, gender["read"], folds)[tested], truth, speakers[tested])
+    rows |= {f"gender/{EMBEDDING}/{key}": value for key, value in row.items()}
     return rows | measure_across(folders, pitch, gender)
 
 
@@ -53,10 +58,16 @@ def measure_across(
     for way, (trained, asked) in WAYS.items():
         if len(np.unique(gender[trained])) < 2:
             continue
-        predicted = {name: load_array(folder / f"{way}.npy").argmax(-1) for name, folder in folders.items()}
+        predicted = {name: posterior.argmax(-1) for name, posterior in load_posteriors(folders, way).items()}
         predicted[THRESHOLD] = predict_by_f0(pitch[asked], fit_threshold(pitch[trained], gender[trained]))
         rows |= {f"gender/{name}/{way}": float((named == gender[asked]).mean()) for name, named in predicted.items()}
     return rows
+
+
+def load_posteriors(folders: Mapping[str, Path], protocol: str) -> dict[str, np.ndarray]:
+    """Log-probabilities (N, 2) of each network and, where there are several, of all of them together."""
+    posteriors = {name: load_array(folder / f"{protocol}.npy") for name, folder in folders.items()}
+    return posteriors | ({BOTH: combine(list(posteriors.values()))} if len(posteriors) > 1 else {})
 
 
 def predict_on_folds(
@@ -74,6 +85,20 @@ def predict_on_folds(
         parts = [(pitch["read"][others], gender["read"][others])] + joint * [(pitch["acted"], gender["acted"])]
         threshold_hz = fit_threshold(*(np.concatenate(each) for each in zip(*parts, strict=True)))
         predicted_N[inside] = predict_by_f0(pitch["read"][inside], threshold_hz)
+    return predicted_N
+
+
+def predict_by_embedding(speaker_ND: np.ndarray, gender_N: np.ndarray, fold_N: np.ndarray) -> np.ndarray:
+    """Gender of every clip by a logistic regression that was fitted without the clip's fold."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    predicted_N = np.zeros(len(fold_N), dtype=np.int64)
+    for fold in np.unique(fold_N):
+        inside = fold_N == fold
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+        predicted_N[inside] = model.fit(speaker_ND[~inside], gender_N[~inside]).predict(speaker_ND[inside])
     return predicted_N
 
 

@@ -31,7 +31,7 @@ class TimeConvolutions(nn.Module):
 class GatedBlock(nn.Module):
     """One block of WaveNet (van den Oord et al. 2016): tanh times sigmoid of a causal dilated convolution.
 
-    Returns what goes on, nothing after the last one, and what skips to the end.
+    Returns what goes on and what skips to the end; the last one hands its gated signal on as it is, to nothing.
     """
 
     def __init__(self, channels: int, dilation: int, norm: bool, residual: bool, last: bool):

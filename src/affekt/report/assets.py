@@ -42,6 +42,7 @@ class Sources:
     vocoding: Path
     maximise: Path
     hearing: Path
+    gender: Path
     dream: Path
 
 

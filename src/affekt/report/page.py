@@ -9,7 +9,17 @@ from affekt.core.files import read_json
 from affekt.corpora.table import EMOTIONS
 from affekt.report import figures, values
 from affekt.report.assets import Assets, Sources
-from affekt.report.sections import claims, corpus, dream, generation, hearing, optimisation, recognition, vocoding
+from affekt.report.sections import (
+    claims,
+    corpus,
+    dream,
+    gender,
+    generation,
+    hearing,
+    optimisation,
+    recognition,
+    vocoding,
+)
 from affekt.report.values import Values
 
 
@@ -27,6 +37,7 @@ def render_page(
         "corpus": spoken,
         "recognition": recognition.build(sources, metrics, emotions),
         "hearing": hearing.build(sources, metrics, emotions, spoken["names"]),
+        "gender": gender.build(sources, metrics, ", ".join(spoken["names"])),
         "generation": generation.build(sources, assets, metrics, emotions, examples),
         "vocoding": vocoding.build(sources, assets, metrics, examples),
         "optimisation": optimised,

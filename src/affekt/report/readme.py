@@ -101,6 +101,9 @@ def leakage_line(results: Mapping[str, Any]) -> str:
     )
 
 
+EMBEDDED = "for scale, logistic regression on a pretrained speaker embedding"
+
+
 def gender_line(results: Mapping[str, Any]) -> str:
     """Gender of unseen readers, and across corpora, each network beside the threshold on f0 of the same training."""
     groups = []
@@ -110,10 +113,12 @@ def gender_line(results: Mapping[str, Any]) -> str:
             for model, name in (
                 ("gender_fast", "residual network, windows of 512"),
                 ("gender_slow", "of 2048"),
+                ("gender_both", "both together"),
                 (gender.THRESHOLD, "threshold on median f0"),
             )
         ]
         groups.append(f"{trained}: {', '.join(parts)}")
+    groups.append(_gender_part(results, "speaker_embedding", EMBEDDED))
     clips, readers = (int(results[f"gender/{gender.THRESHOLD}/{key}"]) for key in ("clips", "speakers"))
     return (
         f"Gender, share of {clips} clips of {readers} unseen readers; {'; '.join(groups)}. p: against the threshold of "
@@ -124,7 +129,7 @@ def gender_line(results: Mapping[str, Any]) -> str:
 def _gender_part(results: Mapping[str, Any], model: str, name: str) -> str:
     """A model's accuracy; in brackets its p against the threshold and accuracies across corpora, where it has them."""
     start = f"gender/{model}/"
-    notes = [] if model.startswith(gender.THRESHOLD) else [f"p {p_value(results[f'{start}p_value'])}"]
+    notes = [] if model.startswith(gender.BESIDE) else [f"p {p_value(results[f'{start}p_value'])}"]
     notes += [f"{way.replace('_', ' ')} {results[start + way]:.3f}" for way in WAYS if start + way in results]
     return f"{name} {results[f'{start}accuracy']:.3f}{' (' + ', '.join(notes) + ')' if notes else ''}"
 

@@ -34,6 +34,7 @@ class Job:
     epochs: int
     rows: np.ndarray  # of the packed corpus, to train on
     seed: int
+    steps: int | None = None  # of the optimiser, in the place of whole epochs
 
 
 @dataclass
@@ -46,26 +47,13 @@ class Fitted:
 
 
 def job_of(
-    spec: NetworkSpec,
-    size: NetworkParams | GenderParams,
-    training: TrainingParams,
-    rows: np.ndarray,
-    seed: int,
-    epochs: int | None = None,
+    spec: NetworkSpec, size: NetworkParams | GenderParams, training: TrainingParams, rows: np.ndarray, seed: int
 ) -> Job:
-    """Make the job of a network as a section of params.yaml sizes it; `epochs`: other than that section's.
-
-    A section that counts steps has as many whatever the number of clips.
-    """
+    """Make the job of a network as a section of params.yaml sizes it: for so many epochs, or for so many steps."""
     config, own = sized(spec, size, training)
-    if epochs is None:
-        epochs = epochs_of(size, max(1, len(rows) // own.batch))
-    return Job(spec, config, own, epochs, rows, seed)
-
-
-def epochs_of(size: NetworkParams | GenderParams, steps_per_epoch: int) -> int:
-    """How often a section of params.yaml lets a network see its clips: as many times, or for as many steps."""
-    return max(1, size.steps // steps_per_epoch) if isinstance(size, GenderParams) else size.epochs
+    if isinstance(size, GenderParams):
+        return Job(spec, config, own, 0, rows, seed, steps=size.steps)
+    return Job(spec, config, own, size.epochs, rows, seed)
 
 
 def sized(
@@ -98,7 +86,7 @@ def fit(job: Job, packed: Packed, work: Path, device: torch.device, log: Log, pr
     settings = RecogniserSettings.of(job.training, seeds.derive(job.seed, "batches"))
     method = RecogniserMethod(fitted.network, clips, settings, CLASSES[spec.labels], validation)
     loop = TrainSettings(
-        steps=job.epochs * method.steps_per_epoch,
+        steps=job.epochs * method.steps_per_epoch if job.steps is None else job.steps,
         seed=seeds.derive(job.seed, "training"),
         bf16=job.training.bf16,
         validate_every=method.steps_per_epoch,

@@ -68,7 +68,7 @@ def _gender(values: Values) -> list[Claim]:
     claims = []
     for ending in ("", "_joint"):
         beside = values[f"gender/{gender.THRESHOLD}{ending}/accuracy"]
-        for model in (f"gender_fast{ending}", f"gender_slow{ending}"):
+        for model in (f"gender_fast{ending}", f"gender_slow{ending}", f"gender_both{ending}"):
             own, clips = (values[f"gender/{model}/{key}"] for key in ("accuracy", "clips"))
             better, worse, p = (values[f"gender/{model}/{key}"] for key in gender.COMPARISON)
             name = gender.NAMES[model][0].lower() + gender.NAMES[model][1:]
