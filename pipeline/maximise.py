@@ -1,12 +1,14 @@
 """Optimise latents of the mel GAN towards each emotion; the judge says afterwards whether it worked."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from affekt.core.files import save_array, write_json
+from affekt.core.errors import UserError
+from affekt.core.files import load_table, save_array, write_json
 from affekt.core.params import MaximiseParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
@@ -31,6 +33,7 @@ def main(stage: Stage) -> None:
     params = stage.params(MaximiseParams)
     networks = {name: load_model(stage.dep(name), network, device) for name, network in NETWORKS.items()}
     networks["recogniser"] = load_recogniser(stage.dep("recogniser"), device)
+    check_emotions(params.emotions, load_table(stage.dep("prepared") / "clips.parquet")["emotion"])
     plan = Plan.of(params.seeds, [EMOTIONS.index(emotion) for emotion in params.emotions])
     trajectory = maximise(
         networks["gan"],
@@ -53,6 +56,14 @@ def main(stage: Stage) -> None:
     write_parts(parts, trajectory, plan, own, judge)
     write_examples(parts, networks["gan"], networks["vocoder"], trajectory, plan, (own, judge), device)
     stage.artifact(parts)
+
+
+def check_emotions(wanted: Iterable[str], of_clips: Iterable[str]) -> None:
+    """Raise UserError for an emotion that no clip has: no network has learned it."""
+    there = set(of_clips)
+    if unknown := [emotion for emotion in wanted if emotion not in there]:
+        known = ", ".join(emotion for emotion in EMOTIONS if emotion in there)
+        raise UserError(f"maximise.emotions: no clip of the corpus is {unknown[0]}; choose of {known} in params.yaml")
 
 
 def log_steps(stage: Stage, trajectory: Trajectory) -> None:

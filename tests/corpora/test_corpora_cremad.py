@@ -115,6 +115,25 @@ def test_pointers_in_the_sounds_place_are_told(facts: Path, mirror: Path, tmp_pa
             cremad.fetch(request(facts, tmp_path / kind, url if kind == "http" else str(mirror)))
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_incomplete_copy_is_refused(facts: Path, mirror: Path, tmp_path: Path, listed: bool) -> None:
+    folder = mirror / "cremad"
+    (folder / "AudioWAV" / "1002_DFA_SAD_XX.wav").unlink()
+    if not listed:
+        (folder / cremad.LISTING).unlink()
+    with pytest.raises(UserError, match=r"lacks 1 of .*\(1002_DFA_SAD_XX\)" if listed else r"lacks 7427 of .*no Sent"):
+        cremad.fetch(request(facts, tmp_path, str(mirror)))
+
+
+def test_a_table_of_actors_that_is_none_is_told(facts: Path, mirror: Path) -> None:
+    (mirror / "cremad" / cremad.ACTORS).write_text("<html>moved</html>")
+    with pytest.raises(UserError, match=r"VideoDemographics\.csv: is not CREMA-D's table of actors"):
+        cremad.reader(facts, mirror / "cremad")
+    (mirror / "cremad" / cremad.ACTORS).unlink()
+    with pytest.raises(UserError, match=r"VideoDemographics\.csv: is missing"):
+        cremad.reader(facts, mirror / "cremad")
+
+
 def test_a_table_that_lists_something_else_is_refused(facts: Path, mirror: Path, tmp_path: Path) -> None:
     (mirror / "cremad" / cremad.LISTING).write_text("<html>moved</html>")
     with serve(mirror) as url, pytest.raises(UserError, match="is not CREMA-D's table of clips"):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from toy_corpus import make_corpus
 from affekt.core.errors import UserError
 from affekt.core.files import read_json
 from affekt.core.params import TrainingParams
+from affekt.core.progress import quiet
 from affekt.evaluate import folds as subject
 from affekt.evaluate.folds import (
     Fold,
@@ -28,6 +30,7 @@ from affekt.evaluate.folds import (
     placed,
     random_folds,
     run_fold,
+    run_folds,
     seconds_of,
     seeds_of,
     trained_model,
@@ -105,6 +108,47 @@ def test_histories_are_logged_over_steps_by_the_name_of_the_fold(done: tuple[lis
     last, _ = seen[-1]
     assert last["fold3/recognise/loss"] == done[1][2].history["recognise/loss"][-1]
     assert set(last) == {"fold3/recognise/loss", "fold3/recognise/train_accuracy"}
+
+
+class FakeStage:
+    """As much of a stage as trainings need."""
+
+    def __init__(self, work: Path) -> None:
+        self.work, self.logged, self.figures = work, [], {}
+
+    def params(self, section: type) -> SimpleNamespace:
+        return SimpleNamespace(workers=1, device="cpu")
+
+    def kept(self, identity: str) -> Path:
+        return self.work / str(abs(hash(identity)))
+
+    progress = staticmethod(quiet)
+
+    def log(self, scalars: dict[str, float], step: int) -> None:
+        self.logged.append(step)
+
+    def metrics(self, figures: dict[str, float]) -> None:
+        self.figures |= figures
+
+
+def test_a_speaker_on_both_sides_is_refused_unless_that_is_measured(source: Source, tmp_path: Path) -> None:
+    (fold, *_) = plan(source)
+    stage: Any = FakeStage(tmp_path)
+    leaky = replace(fold, job=replace(fold.job, epochs=1, rows=np.append(fold.job.rows, fold.test[0])))
+    with pytest.raises(AssertionError, match="are trained on and tested"):
+        run_folds(stage, [leaky])
+    assert not any(tmp_path.iterdir())
+    (placed_fold,), (tested,) = run_folds(stage, [leaky], leaky=True)
+    assert len(tested.log_probability_BE) == len(fold.test)
+    assert placed_fold.work.parent == tmp_path
+    assert stage.logged
+    assert stage.figures["training_seconds"] > 0
+
+
+def test_two_trainings_that_are_one_are_refused(source: Source, tmp_path: Path) -> None:
+    fold = plan(source)[0]
+    with pytest.raises(AssertionError, match="the same training"):
+        placed([fold, replace(fold, name="another")], "cpu", lambda identity: tmp_path / str(abs(hash(identity))))
 
 
 def test_torchrun_is_refused(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

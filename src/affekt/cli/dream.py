@@ -33,8 +33,6 @@ A --step of 0.005 colours the voice, 0.02 leaves little of it. Phases: `original
 recording's, `griffin_lim` fits them to the dream, `vocoder` speaks the dream's mel with the trained vocoder."""
 
 PHASES = ("original", "griffin_lim", "vocoder")
-NETWORK = "gender_fast"
-ITERATIONS = 10  # as in seed 3
 LONGEST_NOISE_S = 600.0
 
 
@@ -43,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("files", nargs="*", type=Path, metavar="FILE", help="recordings of any format, rate and channels")
     add("--list-layers", action="store_true", help="list layers and their numbers of channels, and end")
-    add("--network", metavar="N", help=f"of models/ (default: {NETWORK})")
+    add("--network", metavar="N", help="of models/")
     add("-l", "--layer", metavar="L", help="what is to respond: one of --list-layers")
     add("--channel", type=int, metavar="K", help="one channel of it (default: the whole layer)")
     add("-n", "--octaves", type=int, metavar="N", help="at most; the coarsest comes first")
@@ -76,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     wish = choose_wish(args, params)
     targets = plan_targets(args.files, args.directory, args.output, args.layer, args.noise)
     device = set_up(params.compute.device, params.compute.threads)
-    dreamer = open_dreamer(args.network or NETWORK, wish, args.phase, device)
+    dreamer = open_dreamer(args.network or params.dream.network, wish, args.phase, device)
     code = 0
     for source, target in zip(args.files or [None], targets, strict=True):
         try:
@@ -134,6 +132,8 @@ def plan_targets(
     if name is not None and Path(name).name != name:
         raise UserError(f"-o {name}: is the name of a file; the folder goes to -d")
     stem = None if name is None else name.removesuffix(".wav")
+    if stem == "":
+        raise UserError(f"-o {name!r}: is no name of a file")
     if noise is not None:
         return [(directory or Path()) / f"{stem or f'noise.{layer}'}.wav"]
     targets = []

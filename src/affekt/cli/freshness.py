@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.cli.project import PARAMS_NAME
-from affekt.core.errors import UserError
+from affekt.core.errors import StageError, UserError
 from affekt.core.files import sha256_tree
 from affekt.core.graph import StageSpec, load_graph, look_up
 from affekt.core.params import read_yaml
@@ -38,7 +38,7 @@ def check_fresh(root: Path, names: list[str]) -> dict[str, StageSpec]:
         if name not in lock:
             raise UserError(f"stage {name} has not run: `dvc repro {' '.join(names)}`")
         for key, value in ran.items():
-            if look_up(values, key) != value:
+            if known_value(values, key) != value:
                 raise UserError(
                     f"stage {name} ran with another `{key}` than {PARAMS_NAME} has: `dvc repro {' '.join(names)}`"
                 )
@@ -52,6 +52,14 @@ def hash_outs(root: Path, stages: Mapping[str, StageSpec]) -> dict[str, dict[str
         for name, spec in stages.items()
         if all((root / out).exists() for out in spec.outs)
     }
+
+
+def known_value(values: Mapping[str, Any], key: str) -> Any:
+    """What params.yaml has of a key now; None for one that it no longer has."""
+    try:
+        return look_up(values, key)
+    except StageError:
+        return None
 
 
 def ran_with(locked: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from affekt.core.errors import UserError
 from affekt.core.files import read_json
 from affekt.corpora.corpus import ClipFacts, Corpus, ReadPath
+from affekt.corpora.download import NotThere
+from affekt.corpora.facts import load_facts
 from affekt.corpora.request import FetchRequest
 from affekt.corpora.transport import Place, for_all, mirror_place, take_listed, take_tree
 
@@ -26,6 +28,7 @@ LEVELS = {"LO": ("normal", 1), "MD": ("normal", 2), "HI": ("strong", 1), "XX": (
 _GENDERS = {"Female": "f", "Male": "m"}
 _NAME = re.compile(rf"(1\d{{3}})_({'|'.join(SENTENCES)})_({'|'.join(EMOTIONS)})_({'|'.join(LEVELS)})")
 _POINTER = re.compile(r"version https://git-lfs\S*\noid sha256:([0-9a-f]{64})\nsize (\d+)\s*")
+_NAMED = 3  # missing clips that a refusal names
 _POINTER_SIZE = 200  # bytes; no pointer is longer
 
 
@@ -42,6 +45,7 @@ def fetch(request: FetchRequest) -> None:
     else:
         take_tree(request, place, choose)
         for_all(request, sorted(request.out.rglob("*.wav")), lambda file: refuse_pointer(file.name, file), "files read")
+        check_complete(request, place)
     shutil.copyfile(place.get(ACTORS), request.out / ACTORS)
 
 
@@ -71,16 +75,40 @@ def choose(path: PurePosixPath) -> str | None:
     return f"AudioWAV/{path.name}" if path.suffix.lower() in (".wav", ".flac") else None
 
 
+def check_complete(request: FetchRequest, place: Place) -> None:
+    """Raise UserError where a folder lacks clips: of the publisher's table if it has that, else of their number."""
+    brought = {path.stem for path in request.out.rglob("*") if path.suffix in (".wav", ".flac")}
+    try:
+        listed = {PurePosixPath(path).name for path in read_listing(place.get(LISTING))}
+    except NotThere:
+        published = load_facts(request.facts).clips or 0
+        missing, named = published - len(brought), f"there is no {LISTING} to tell which"
+    else:
+        missing, named = len(listed - brought), ", ".join(sorted(listed - brought)[:_NAMED])
+    if missing > 0:
+        raise UserError(f"{place.name}: lacks {missing} of the published clips ({named}); complete the copy")
+
+
 def refuse_pointer(path: str, file: Path) -> None:
     """Raise UserError when a file is what a clone without Git LFS leaves in the sound's place."""
     if file.stat().st_size < _POINTER_SIZE and _POINTER.fullmatch(file.read_text(encoding="utf-8", errors="replace")):
         raise UserError(f"{path}: is a Git LFS pointer, not the sound; run `git lfs pull` in the mirror")
 
 
+def read_actors(path: Path) -> dict[str, str | None]:
+    """Read the publisher's table of actors: number -> "f" or "m", None where it tells neither."""
+    if not path.is_file():
+        raise UserError(f"{path}: is missing, and with it the actors' gender; rerun `fetch`")
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"ActorID", "Sex"} <= rows[0].keys():
+        raise UserError(f"{path}: is not CREMA-D's table of actors (columns ActorID and Sex); fetch it again")
+    return {row["ActorID"]: _GENDERS.get(row["Sex"]) for row in rows}
+
+
 def reader(facts: Path, raw: Path) -> ReadPath:
     """Return the function that reads `AudioWAV/1001_DFA_ANG_XX.wav`; gender is in the table of actors."""
-    with open(raw / ACTORS, newline="", encoding="utf-8") as file:
-        gender = {row["ActorID"]: _GENDERS.get(row["Sex"]) for row in csv.DictReader(file)}
+    gender = read_actors(raw / ACTORS)
 
     def read(path: PurePosixPath) -> ClipFacts:
         match = _NAME.fullmatch(path.stem)

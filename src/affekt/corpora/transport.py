@@ -1,6 +1,8 @@
 """How published files come here: an archive, single files by their names, or a tree; from the publisher or a mirror.
 
-`AFFEKT_MIRROR=<folder or URL>` is asked for `<mirror>/<corpus>/`. It replaces the address, never the verification.
+`AFFEKT_MIRROR=<folder or URL>` is asked for `<mirror>/<corpus>/`. It replaces the address; what of the files is
+verified each corpus tells (of CREMA-D and TESS, which are published without checksums of their sounds, a mirror's names
+and their number alone).
 Files are copied, never linked: DVC write-protects what it puts into its cache, which through a link would reach the
 mirror.
 """

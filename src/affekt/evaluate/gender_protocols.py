@@ -14,6 +14,7 @@ import numpy as np
 from affekt.core.files import load_array
 from affekt.evaluate.ensemble import combine
 from affekt.evaluate.gender import compare_speakers, fit_threshold, median_f0, predict_by_f0, score_gender
+from affekt.evaluate.proportions import holm
 from affekt.features.labels import labels_of
 from affekt.features.packed import Packed
 
@@ -26,7 +27,7 @@ def measure_gender(folders: Mapping[str, Path], read: Packed, acted: Packed) -> 
     """Rows `gender/<model>/...` of unseen readers: of the networks in their folders and of the threshold on f0.
 
     `<model>` is trained on other readers, `<model>_joint` on these and on all actors; each network is compared with the
-    threshold of the same training, clip by clip (`better`, `worse`, `p_value`).
+    threshold of the same training, clip by clip (`better`, `worse`, `p_value`, and `p_holm`, adjusted for them all).
     """
     gender = {"read": labels_of(read.clips, "gender"), "acted": labels_of(acted.clips, "gender")}
     pitch = {"read": pitch_of(read), "acted": pitch_of(acted)}
@@ -37,13 +38,17 @@ def measure_gender(folders: Mapping[str, Path], read: Packed, acted: Packed) -> 
         for name, posterior in load_posteriors(folders, protocol).items():
             tested = np.isfinite(posterior).all(-1)
             truth, own, beside = gender["read"][tested], posterior[tested].argmax(-1), by_pitch[tested]
-            row = score_gender(own, truth, speakers[tested])
+            row = score_gender(own, truth, speakers[tested]) | without_design_fold(own == truth, folds[tested])
             row |= compare_speakers(own == truth, beside == truth, speakers[tested])
             rows |= {f"gender/{name}{ending}/{key}": value for key, value in row.items()}
-            row = score_gender(beside, truth, speakers[tested])  # all networks are tested on the same clips
+            row = score_gender(beside, truth, speakers[tested]) | without_design_fold(beside == truth, folds[tested])
             rows |= {f"gender/{THRESHOLD}{ending}/{key}": value for key, value in row.items()}
-    row = score_gender(predict_by_embedding(read.speaker, gender["read"], folds)[tested], truth, speakers[tested])
+    named = predict_by_embedding(read.speaker, gender["read"], folds)[tested]
+    row = score_gender(named, truth, speakers[tested]) | without_design_fold(named == truth, folds[tested])
     rows |= {f"gender/{EMBEDDING}/{key}": value for key, value in row.items()}
+    compared = [key.removesuffix("/p_value") for key in rows if key.endswith("/p_value")]
+    adjusted = holm([rows[f"{model}/p_value"] for model in compared])
+    rows |= {f"{model}/p_holm": p for model, p in zip(compared, adjusted, strict=True)}
     return rows | measure_across(folders, pitch, gender)
 
 
@@ -62,6 +67,12 @@ def measure_across(
         predicted[THRESHOLD] = predict_by_f0(pitch[asked], fit_threshold(pitch[trained], gender[trained]))
         rows |= {f"gender/{name}/{way}": float((named == gender[asked]).mean()) for name, named in predicted.items()}
     return rows
+
+
+def without_design_fold(right_N: np.ndarray, fold_N: np.ndarray) -> dict[str, float]:
+    """Accuracy without the first fold, on which sizes and schedules were tried; nothing where there is no other."""
+    others = fold_N != fold_N.min()
+    return {"accuracy_other_folds": float(right_N[others].mean())} if others.any() else {}
 
 
 def load_posteriors(folders: Mapping[str, Path], protocol: str) -> dict[str, np.ndarray]:

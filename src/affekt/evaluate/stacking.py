@@ -1,7 +1,9 @@
 """Several recognisers heard as one, each as far as it deserves: log-linear pooling with weights from the other folds.
 
 The weights that a fold is judged with are fitted on the predictions of all other folds, which networks made that
-had not heard those speakers: stacked generalisation (Wolpert 1992), so no clip has a say in its own weights.
+had not heard those speakers: stacked generalisation (Wolpert 1992). So no prediction of a clip has a say in the weights
+that it is judged with; but the networks behind the other folds' predictions were trained on the clip, by which it may
+move these few numbers a little. Weights that know nothing of it would need a cross-validation within each fold.
 
 Axes: M models, N clips, E classes.
 """

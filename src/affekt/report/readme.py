@@ -122,14 +122,17 @@ def gender_line(results: Mapping[str, Any]) -> str:
     clips, readers = (int(results[f"gender/{gender.THRESHOLD}/{key}"]) for key in ("clips", "speakers"))
     return (
         f"Gender, share of {clips} clips of {readers} unseen readers; {'; '.join(groups)}. p: against the threshold of "
-        "the same training, sign-flip test over readers."
+        "the same training, sign-flip test over readers, adjusted for all networks (Holm). Sizes and steps were tried "
+        "on fold 1."
     )
 
 
 def _gender_part(results: Mapping[str, Any], model: str, name: str) -> str:
     """A model's accuracy; in brackets its p against the threshold and accuracies across corpora, where it has them."""
     start = f"gender/{model}/"
-    notes = [] if model.startswith(gender.BESIDE) else [f"p {p_value(results[f'{start}p_value'])}"]
+    notes = [] if model.startswith(gender.BESIDE) else [f"p {p_value(results[f'{start}p_holm'])}"]
+    if f"{start}accuracy_other_folds" in results:
+        notes.insert(0, f"{results[f'{start}accuracy_other_folds']:.3f} without fold 1")
     notes += [f"{way.replace('_', ' ')} {results[start + way]:.3f}" for way in WAYS if start + way in results]
     return f"{name} {results[f'{start}accuracy']:.3f}{' (' + ', '.join(notes) + ')' if notes else ''}"
 
@@ -188,6 +191,12 @@ def vocoder_table(results: Mapping[str, Any]) -> str:
 
 
 def provenance_line(results: Mapping[str, Any]) -> str:
-    """Where the figures come from."""
-    get = lambda key: results[f"provenance/{key}"]  # noqa: E731
-    return f"Commit `{get('commit')[:12]}`, {get('hardware')}, {get('versions')}. Seconds: {get('seconds')}."
+    """Where the figures come from: the whole run, then evaluations that were made anew since."""
+    parts = sorted({key.rpartition("/")[0] for key in results if key.startswith("provenance/")})
+    return "\n\n".join(_provenance(results, part) for part in parts)
+
+
+def _provenance(results: Mapping[str, Any], part: str) -> str:
+    get = lambda key: results[f"{part}/{key}"]  # noqa: E731
+    of = "The whole run" if part == "provenance" else f"Since then `{part.partition('/')[2]}` anew"
+    return f"{of}: commit `{get('commit')[:12]}`, {get('hardware')}, {get('versions')}. Seconds: {get('seconds')}."

@@ -70,12 +70,12 @@ def _gender(values: Values) -> list[Claim]:
         beside = values[f"gender/{gender.THRESHOLD}{ending}/accuracy"]
         for model in (f"gender_fast{ending}", f"gender_slow{ending}", f"gender_both{ending}"):
             own, clips = (values[f"gender/{model}/{key}"] for key in ("accuracy", "clips"))
-            better, worse, p = (values[f"gender/{model}/{key}"] for key in gender.COMPARISON)
+            better, worse, _, p = (values[f"gender/{model}/{key}"] for key in gender.COMPARISON)
             name = gender.NAMES[model][0].lower() + gender.NAMES[model][1:]
             also = f" ({percent(plain)} by the threshold of readers alone)" if ending else ""
             figures = (
                 f"{percent(own)} against {percent(beside)}{also}; alone right on {better:.0f} of {clips:.0f} clips, "
-                f"alone wrong on {worse:.0f}, p {p_value(p)}"
+                f"alone wrong on {worse:.0f}, p {p_value(p)} after Holm"
             )
             text = f"The {name} beats the threshold on f0 at the gender of unseen readers"
             claims.append(Claim(text, figures, own > max(beside, plain) and p < SIGNIFICANT))

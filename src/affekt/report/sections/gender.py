@@ -21,7 +21,7 @@ NAMES = {
 MFCC = "mfcc_cnn"  # learns emotion and gender at once
 BESIDE = ("f0_threshold", "speaker_embedding")  # what the networks stand beside
 THRESHOLD = "f0_threshold"  # with `_joint` behind it: fitted on what the networks of this ending are trained on
-COMPARISON = ("better", "worse", "p_value")  # of a network with its threshold
+COMPARISON = ("better", "worse", "p_value", "p_holm")  # of a network with its threshold
 ACROSS = ("read_to_acted", "acted_to_read")
 
 
@@ -43,6 +43,7 @@ def _row(values: Values, model: str, start: str) -> dict[str, Any]:
         "name": NAMES[model],
         "baseline": model.startswith(BESIDE),
         "accuracy": values[start + "accuracy"],
+        "other_folds": values.find(start + "accuracy_other_folds"),
         "balanced": values[start + "balanced_accuracy"],
         "right": values[start + "speakers_right"],
         "interval": (values[start + "speakers_right_low"], values[start + "speakers_right_high"]),
