@@ -70,7 +70,9 @@ def test_gender_leakage_and_dream_are_told(complete: dict[str, Any]) -> None:
     text = render_results(complete | {"recognise/leakage/premium": 0.1234} | changes)
     assert "+12.3 points" in text
     assert "share of 40 clips of 10 unseen readers; trained on readers: residual network" in text
-    assert "on readers and actors: residual network, windows of 512 0.987 (0.800 without fold 1, p 0.032), of 2048" in text
+    assert (
+        "on readers and actors: residual network, windows of 512 0.987 (0.800 without fold 1, p 0.032), of 2048" in text
+    )
     assert text.count("threshold on median f0") == 2
     assert "| block2 | -0.200 | 0.100 | 0.900 | 0.760 |" in text
 

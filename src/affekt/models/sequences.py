@@ -31,23 +31,22 @@ class TimeConvolutions(nn.Module):
 class GatedBlock(nn.Module):
     """One block of WaveNet (van den Oord et al. 2016): tanh times sigmoid of a causal dilated convolution.
 
-    Returns what goes on and what skips to the end; the last one hands its gated signal on as it is, to nothing.
+    Returns what goes on and what skips to the end.
     """
 
-    def __init__(self, channels: int, dilation: int, norm: bool, residual: bool, last: bool):
+    def __init__(self, channels: int, dilation: int, norm: bool, residual: bool):
         super().__init__()
         self.residual = residual
         self.pad = nn.ConstantPad1d(((KERNEL - 1) * dilation, 0), 0.0)
         self.conv = nn.Conv1d(channels, 2 * channels, KERNEL, dilation=dilation, bias=not norm)
         self.norm = nn.BatchNorm1d(2 * channels) if norm else nn.Identity()
-        self.out = None if last else nn.Conv1d(channels, channels, 1)
+        self.out = nn.Conv1d(channels, channels, 1)
         self.skip = nn.Conv1d(channels, channels, 1)
 
     def forward(self, x_BCF: Tensor) -> tuple[Tensor, Tensor]:
         content, gate = self.norm(self.conv(self.pad(x_BCF))).chunk(2, dim=1)
         gated = content.tanh() * gate.sigmoid()
-        onwards = gated if self.out is None else self.out(gated)
-        return (x_BCF + onwards if self.residual else onwards), self.skip(gated)
+        return (x_BCF + self.out(gated) if self.residual else self.out(gated)), self.skip(gated)
 
 
 class WaveNetStack(nn.Module):
@@ -55,7 +54,7 @@ class WaveNetStack(nn.Module):
 
     def __init__(self, channels: int, layers: int, norm: bool, residual: bool):
         super().__init__()
-        self.blocks = nn.ModuleList(GatedBlock(channels, 2**i, norm, residual, i + 1 == layers) for i in range(layers))
+        self.blocks = nn.ModuleList(GatedBlock(channels, 2**i, norm, residual) for i in range(layers))
 
     def forward(self, x_BCF: Tensor, mask_BF: Tensor | None) -> Tensor:
         total = torch.zeros_like(x_BCF)
