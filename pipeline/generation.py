@@ -1,18 +1,20 @@
-"""Measure samples of the mel GAN beside real clips, and keep some to see and to hear."""
+"""Measure samples of the mel GANs beside real clips, and keep some to see and to hear."""
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from affekt.core import seeds
 from affekt.core.files import save_array, write_json
-from affekt.core.params import GenerationParams
+from affekt.core.params import CganParams, GenerationParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
 from affekt.corpora.wav import write_wav
-from affekt.evaluate.generation import measure_generation
+from affekt.evaluate.generation import hear, measure_condition, measure_generation
 from affekt.features.crops import Crops
+from affekt.features.labels import CLASSES, labels_of
 from affekt.features.mel import denormalise
 from affekt.features.packed import Packed
 from affekt.models.gan import Generator
@@ -20,49 +22,74 @@ from affekt.models.io import load_model
 from affekt.models.judge import RecurrentRecogniser
 from affekt.models.vocoder import IstftVocoder
 
-PREFIX = "generate/gan"
 EXAMPLES = 16  # samples whose mels and audio are kept: as many as the report can show
 BATCH = 64
 
 
 def main(stage: Stage) -> None:
     device = stage.device
-    params = stage.params(GenerationParams)
+    params, condition = stage.params(GenerationParams), stage.params(CganParams).condition
     packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
-    gan = load_model(stage.dep("gan"), Generator, device)
     judge = load_model(stage.dep("judge"), RecurrentRecogniser, device)
-    vocoder = load_model(stage.dep("vocoder"), IstftVocoder, device)
-    fake_NMF = sample(gan, params.samples, seeds.generator(stage.seed("latent")), device)
     half = packed.clips["half"].to_numpy()
     train, unseen = (
         Crops.of(packed.mel, packed.offsets[half == name], packed.frames[half == name], device) for name in "ab"
     )
-    figures = measure_generation(fake_NMF, judge, train, unseen, EMOTIONS, seeds.generator(stage.seed("real")))
-    metrics = {f"{PREFIX}/{name}": value for name, value in figures.items()}
+    trained = packed.clips[half == "a"]
+    label_N = labels_of(trained, condition)
+    # The classes of the corpus in turn, so that each is wished for as often.
+    wished = {"gan": None, "cgan": torch.from_numpy(np.resize(np.unique(label_N), params.samples))}
+    generators = {name: load_model(stage.dep(name), Generator, device) for name in wished}
+    metrics: dict[str, float] = {}
+    examples: dict[str, Tensor] = {}
+    for name, label_K in wished.items():
+        fake_NMF = sample(generators[name], params.samples, seeds.generator(stage.seed("latent")), device, label_K)
+        figures = measure_generation(fake_NMF, judge, train, unseen, EMOTIONS, seeds.generator(stage.seed("real")))
+        if label_K is not None:
+            per_emotion = CLASSES[condition] // len(EMOTIONS)
+            real = hear(judge, train.draw(torch.arange(len(train.frames)), seeds.generator(stage.seed("windows"))))
+            truth_N = torch.from_numpy(labels_of(trained, "emotion"))
+            figures |= measure_condition(hear(judge, fake_NMF), label_K // per_emotion, real, truth_N, EMOTIONS)
+        metrics |= {f"generate/{name}/{key}": value for key, value in figures.items()}
+        examples[name] = denormalise(fake_NMF[:EXAMPLES])
     stage.metrics(metrics)
     write_json(stage.out("generation.json"), metrics)
     parts = stage.out("generation")
-    write_examples(parts, denormalise(fake_NMF[:EXAMPLES]), vocoder)
+    vocoder = load_model(stage.dep("vocoder"), IstftVocoder, device)
+    write_examples(parts, examples, wished, condition, vocoder)
     stage.artifact(parts)
 
 
 @torch.inference_mode()
-def sample(generator: nn.Module, samples: int, rng: torch.Generator, device: torch.device) -> Tensor:
-    """Return normalised mels of standard normal latents, (samples, M, F)."""
+def sample(
+    generator: nn.Module, samples: int, rng: torch.Generator, device: torch.device, label_N: Tensor | None = None
+) -> Tensor:
+    """Return normalised mels of standard normal latents, of these classes if there are any, (samples, M, F)."""
     latent_NL = torch.randn(samples, int(generator.latent), generator=rng).to(device)  # type: ignore[arg-type]
-    return torch.cat([generator(latent_BL) for latent_BL in latent_NL.split(BATCH)])
+    labels = [None] * samples if label_N is None else label_N.to(device).split(BATCH)
+    return torch.cat([generator(z, label) for z, label in zip(latent_NL.split(BATCH), labels, strict=False)])
 
 
 @torch.inference_mode()
-def write_examples(folder: Path, mel_BMF: Tensor, vocoder: nn.Module) -> None:
-    """Write samples.npy (raw log mels), their audio, and index.json that names the audio in the same order."""
+def write_examples(
+    folder: Path,
+    examples: dict[str, Tensor],
+    wished: dict[str, Tensor | None],
+    condition: str,
+    vocoder: nn.Module,
+) -> None:
+    """Write <gan>.npy (raw log mels), their audio, and index.json: per GAN the audio and the emotions wished for."""
     folder.mkdir(parents=True)
-    save_array(folder / "samples.npy", mel_BMF.cpu().numpy())
-    names = [f"sample_{i:02d}.wav" for i in range(len(mel_BMF))]
-    for name, mel_MF in zip(names, mel_BMF, strict=True):
-        wave_T = vocoder(mel_MF[None])[0].cpu().numpy()
-        write_wav(folder / name, wave_T)
-    write_json(folder / "index.json", {"samples": names})
+    index: dict[str, list[dict[str, str | None]]] = {}
+    for gan, mel_BMF in examples.items():
+        save_array(folder / f"{gan}.npy", mel_BMF.cpu().numpy())
+        labels, index[gan] = wished[gan], []
+        for i, mel_MF in enumerate(mel_BMF):
+            name = f"{gan}_{i:02d}.wav"
+            write_wav(folder / name, vocoder(mel_MF[None])[0].cpu().numpy())
+            label = None if labels is None else EMOTIONS[int(labels[i]) // (CLASSES[condition] // len(EMOTIONS))]
+            index[gan].append({"sound": name, "emotion": label})
+    write_json(folder / "index.json", index)
 
 
 if __name__ == "__main__":

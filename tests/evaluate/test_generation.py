@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from affekt.evaluate.generation import (
+    Heard,
     disjoint_halves,
     diversity,
     frechet_distance,
+    measure_condition,
     measure_generation,
     nearest_training,
     neighbourhoods,
@@ -148,3 +150,16 @@ def test_real_mels_as_samples_score_as_real_ones_do() -> None:
     assert collapsed["diversity"] == 0
     assert collapsed["recall"] < 0.1
     assert collapsed["frechet"] > 3 * got["frechet"]
+
+
+def test_wishes_are_counted_by_class() -> None:
+    heard = Heard(torch.zeros(6, 2), torch.tensor([0, 0, 1, 1, 1, 0]))
+    real = Heard(torch.zeros(4, 2), torch.tensor([0, 1, 1, 1]))
+    wanted, truth = torch.tensor([0, 0, 0, 1, 1, 1]), torch.tensor([0, 1, 1, 1])
+    got = measure_condition(heard, wanted, real, truth, ("left", "right", "nowhere"))
+    assert got == {
+        "right/left": pytest.approx(2 / 3), "right/right": pytest.approx(2 / 3),
+        "judge_accuracy": pytest.approx(2 / 3),
+        "right_real/left": 1, "right_real/right": 1, "judge_accuracy_real": 1,
+        "judge_accuracy_ratio": pytest.approx(2 / 3),
+    }  # fmt: skip

@@ -69,3 +69,42 @@ def test_batch_statistics_are_those_of_the_latents() -> None:
     pieces = [half.var((0, 2, 3)) for half in hidden_BCMF.split(32)]
     torch.testing.assert_close(first.running_var, torch.stack(pieces).mean(0), atol=1e-5, rtol=1e-4)
     assert not network.training
+
+
+def test_a_class_changes_what_is_made_and_how_real_it_is() -> None:
+    torch.manual_seed(0)
+    generator, discriminator = Generator(12, 4, classes=3).eval(), Discriminator(4, classes=3)
+    latent_BL = torch.randn(2, 12)
+    one, other = (generator(latent_BL, torch.full((2,), label)) for label in (0, 2))
+    assert one.shape == (2, 80, 160)
+    assert not torch.allclose(one, other)
+    first, second = (discriminator(one, torch.full((2,), label)) for label in (0, 2))
+    hidden = discriminator.project.weight
+    assert hidden.shape[0] == 3
+    assert not torch.allclose(first, second)
+    with torch.no_grad():
+        hidden.zero_()
+    torch.testing.assert_close(discriminator(one, torch.tensor([0, 1])), discriminator(one, torch.tensor([2, 2])))
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_labels_have_to_be_there_just_when_there_are_classes(classes: int) -> None:
+    label_B = None if classes else torch.zeros(2, dtype=torch.long)
+    how = "without" if classes else "with"
+    with pytest.raises(ValueError, match=f"{classes} classes was called {how} labels"):
+        Generator(12, 4, classes)(torch.randn(2, 12), label_B)
+    with pytest.raises(ValueError, match=f"{classes} classes was called {how} labels"):
+        Discriminator(4, classes)(torch.zeros(2, 80, 160), label_B)
+
+
+def test_statistics_are_of_the_classes_that_are_given() -> None:
+    torch.manual_seed(1)
+    generator = Generator(12, 4, classes=2)
+    latent_NL = torch.randn(128, 12)
+    means = []
+    for label in (0, 1):
+        set_batch_statistics(generator, latent_NL, torch.full((128,), label))
+        norm = generator.body[0]
+        assert isinstance(norm, torch.nn.BatchNorm2d)
+        means.append(norm.running_mean.clone())  # type: ignore[union-attr]
+    assert not torch.allclose(*means)

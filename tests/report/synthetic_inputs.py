@@ -122,9 +122,13 @@ def write_parts(sources: Sources) -> None:
             sources.recognition / f"confusion_{model}.npy", rng.integers(0, 5, (8, 8)) + 12 * np.eye(8, dtype=int)
         )
     voices = [buzz(120 + 15 * i, 1.86, i) for i in range(8)]
-    save_array(sources.generation / "samples.npy", np.stack([mel_of(v, 160) for v in voices]))
-    names = [write_sound(sources.generation / f"sample_{i:02d}.wav", v) for i, v in enumerate(voices)]
-    write_json(sources.generation / "index.json", {"samples": names})
+    made = {}
+    for gan in ("gan", "cgan"):
+        save_array(sources.generation / f"{gan}.npy", np.stack([mel_of(v, 160) for v in voices]))
+        sounds = [write_sound(sources.generation / f"{gan}_{i:02d}.wav", v) for i, v in enumerate(voices)]
+        wished = EMOTIONS if gan == "cgan" else [None] * 8
+        made[gan] = [{"sound": s, "emotion": e} for s, e in zip(sounds, wished, strict=True)]
+    write_json(sources.generation / "index.json", made)
     index = []
     for i, emotion in enumerate(("angry", "happy", "sad")):
         files = {
@@ -276,10 +280,13 @@ def figures() -> dict[str, float]:
         flat |= {f"recognise/{model}/recall/{e}": 0.3 + 0.07 * i for i, e in enumerate(EMOTIONS)}
     gan = {"frechet": 9.2, "frechet_floor": 3.1, "precision": 0.62, "recall": 0.31, "density": 0.7, "coverage": 0.5,
            "diversity": 0.8, "nearest_train": 2.1, "nearest_train_real": 1.9}  # fmt: skip
-    flat |= {f"generate/gan/{key}": value for key, value in gan.items()}
+    flat |= {f"generate/{name}/{key}": value for key, value in gan.items() for name in ("gan", "cgan")}
+    flat |= {f"generate/cgan/judge_accuracy{ending}": value for ending, value in
+             (("", 0.42), ("_real", 0.61), ("_ratio", 0.69))}  # fmt: skip
     flat |= {f"generate/gan/{key}_real": 0.9 for key in ("precision", "recall", "density", "coverage", "diversity")}
     for i, emotion in enumerate(EMOTIONS):
         flat |= {f"generate/gan/judged/{emotion}": 0.05 * i, f"generate/gan/judged_real/{emotion}": 0.125}
+        flat |= {f"generate/cgan/right/{emotion}": 0.1 * i, f"generate/cgan/right_real/{emotion}": 0.6}
     for rank, system in enumerate(("griffin_lim", "istft")):
         flat |= {
             f"vocoder/{system}/{m}": 0.5 + rank

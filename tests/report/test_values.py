@@ -64,6 +64,11 @@ def test_a_baseline_that_is_not_beaten_is_a_claim_not_met() -> None:
     assert not any("STOI" in text for text in missed({"vocoder/istft/stoi": 0.9}))
 
 
+def test_a_conditional_gan_has_to_say_what_it_is_asked_for() -> None:
+    assert not any("asked for" in text for text in missed({"generate/cgan/judge_accuracy_ratio": 0.6}))
+    assert any("asked for" in text for text in missed({"generate/cgan/judge_accuracy_ratio": 0.59}))
+
+
 def test_the_benchmark_has_its_claims() -> None:
     assert not any("Mel WaveNet" in text for text in missed({}))
     assert any("Mel WaveNet beats" in text for text in missed({"recognise/mel_wavenet/ua_mean": 0.12}))

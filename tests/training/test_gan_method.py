@@ -167,3 +167,25 @@ def test_the_averaged_generator_has_the_averaged_weights_and_statistics_of_its_o
     assert torch.equal(kept.linear.weight, result.ema["generator"]["linear.weight"])
     assert not torch.equal(kept.state_dict()["body.0.running_mean"], last)
     assert not kept.training
+
+
+def test_a_conditional_gan_learns_which_class_looks_how(tmp_path: Path) -> None:
+    lengths = (160, 160)
+    mel_NM = np.repeat(np.repeat(np.array([-9.0, -1.0]), 160)[:, None], 80, axis=1).astype(np.float32)
+    crops = Crops.of(mel_NM, np.array([0, 160]), np.array(lengths), CPU)
+    method = GanMethod(params(steps=80, lr=0.005, ema=0.8), crops, SEED, CPU, np.array([0, 1]), classes=2)
+    result = run(method, tmp_path)
+    kept = averaged_generator(method, result.ema["generator"], torch.Generator().manual_seed(0), samples=64)
+    latent_BL = torch.randn(16, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        dark, bright = (float(kept(latent_BL, torch.full((16,), label)).mean()) for label in (0, 1))
+    assert bright > dark + 0.5
+
+
+def test_a_fake_is_of_the_class_of_the_real_mel_beside_it() -> None:
+    crops = toy_crops((160, 160, 160))
+    method = GanMethod(params(), crops, SEED, CPU, np.array([2, 0, 1]), classes=3)
+    batch = method.batch(0, torch.Generator().manual_seed(0))
+    clip_B = torch.randint(3, (8,), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(batch["label"], torch.tensor([2, 0, 1])[clip_B])
+    assert "label" not in GanMethod(params(), crops, SEED, CPU).batch(0, torch.Generator().manual_seed(0))

@@ -174,6 +174,10 @@ class GanParams(Section):
     bf16: bool
 
 
+class CganParams(GanParams):
+    condition: Literal["emotion", "emotion_gender"]
+
+
 class VocoderParams(Section):
     channels: Annotated[int, Field(ge=8, le=2048)]
     blocks: Annotated[int, Field(ge=1, le=64)]
@@ -220,6 +224,7 @@ class Params(Section):
     recogniser: RecogniserParams
     judge: JudgeParams
     gan: GanParams
+    cgan: CganParams
     vocoder: VocoderParams
     networks: NetworksParams
     benchmark: BenchmarkParams

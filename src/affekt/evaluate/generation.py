@@ -158,6 +158,27 @@ def measure_generation(
     return figures
 
 
+def measure_condition(
+    fake: Heard, wanted_N: Tensor, real: Heard, truth_K: Tensor, classes: tuple[str, ...]
+) -> dict[str, float]:
+    """How often the judge hears the class that was wished for, and how often the real one in real clips.
+
+    `right/<class>` is the share of a class's samples that are heard as it, `judge_accuracy` their mean over classes
+    (UA); `_real` the same of real windows of speakers that the judge has not heard, `judge_accuracy_ratio` both
+    accuracies' quotient.
+    """
+    rows: dict[str, float] = {}
+    for ending, heard, asked in (("", fake, wanted_N), ("_real", real, truth_K)):
+        recalls = {
+            name: float((heard.classes[asked == label] == label).double().mean())
+            for label, name in enumerate(classes)
+            if (asked == label).any()
+        }
+        rows |= {f"right{ending}/{name}": value for name, value in recalls.items()}
+        rows[f"judge_accuracy{ending}"] = float(np.mean(list(recalls.values())))
+    return rows | {"judge_accuracy_ratio": rows["judge_accuracy"] / max(rows["judge_accuracy_real"], 1e-9)}
+
+
 def share(classes_N: Tensor, label: int) -> float:
     """The part of samples that a class has."""
     return float(np.mean(classes_N.numpy() == label))

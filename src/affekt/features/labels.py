@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+CLASSES: dict[str, int] = {  # emotion_gender: emotion * 2 + gender
+    "emotion": len(EMOTIONS),
+    "emotion_gender": len(EMOTIONS) * len(GENDERS),
+    "gender": len(GENDERS),
+}
+
+
 def labels_of(clips: "pd.DataFrame", kind: str) -> np.ndarray:
     """Return int64 labels of a clip table: `emotion` (of EMOTIONS), `gender` (of GENDERS), or both in one.
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from affekt.core.errors import UserError
+from affekt.features.labels import CLASSES
 from affekt.models.audio_networks import AudioLSTM, AudioWaveNet
 from affekt.models.io import load_model, network_name
 from affekt.models.mel_networks import MelCNN, MelLSTM, MelWaveNet, MfccCNN
@@ -15,7 +16,7 @@ from affekt.models.spectrogram_net import SpectrogramResNet
 
 Input = Literal["mel", "audio", "spectrogram"]
 Labels = Literal["emotion", "emotion_gender", "gender"]
-CLASSES: dict[str, int] = {"emotion": 8, "emotion_gender": 16, "gender": 2}  # emotion_gender: emotion * 2 + gender
+__all__ = ["CLASSES", "NETWORKS", "NetworkSpec", "find", "load_recogniser", "spec_of"]
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,15 @@ A few hundred clips are few: real and fake mels pass alike through random views 
 before the discriminator sees them, namely a level shift, a circular shift in time and a cut-out. What is kept is the
 moving average of the generator (Karras et al. 2018, arXiv 1710.10196, section 4).
 
+A conditional GAN is trained alike: a fake is drawn of the class of the real mel beside it, and must beat it as one of
+that class.
+
 Axes: B batch, L latent, M mel bands, F frames, N all frames of the corpus.
 """
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -62,15 +66,25 @@ class Views:
 
 
 class GanMethod(Method):
-    """Train `generator` and `discriminator` on random windows of clips."""
+    """Train `generator` and `discriminator` on random windows of clips; with the clips' classes, both know them."""
 
-    def __init__(self, params: GanParams, crops: Crops, seed: int, device: torch.device):
+    def __init__(
+        self,
+        params: GanParams,
+        crops: Crops,
+        seed: int,
+        device: torch.device,
+        label_N: np.ndarray | None = None,
+        classes: int = 0,
+    ):
+        """`label_N`: int (clips,), in the order of `crops`, each under `classes`."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.generator = Generator(params.latent, params.channels).to(device)
-            self.discriminator = Discriminator(params.channels).to(device)
+            self.generator = Generator(params.latent, params.channels, classes).to(device)
+            self.discriminator = Discriminator(params.channels, classes).to(device)
         self.modules = {"generator": self.generator, "discriminator": self.discriminator}
         self.params, self.crops, self.device = params, crops, device
+        self.label_N = None if label_N is None else torch.from_numpy(label_N)
 
     def optimisers(self) -> dict[str, OptimSpec]:
         return {
@@ -86,29 +100,32 @@ class GanMethod(Method):
         real_BMF = Views.draw(size, rng, self.device)(real_BMF)
         views = Views.draw(size, rng, self.device)
         latent_BL = torch.randn(size, self.params.latent, generator=rng).to(self.device)
-        return {"real": real_BMF, "latent": latent_BL, **vars(views)}
+        labels = {} if self.label_N is None else {"label": self.label_N[clip_B].to(self.device)}
+        return {"real": real_BMF, "latent": latent_BL, **vars(views), **labels}
 
     def step(self, state: LoopState, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        real_BMF = batch["real"]
+        real_BMF, label_B = batch["real"], batch.get("label")
         views = Views(*(batch[name] for name in Views.__dataclass_fields__))
         with state.autocast():
-            fake_BMF = views(self.generator(batch["latent"]))
-        scalars = self.train_discriminator(state, real_BMF, fake_BMF.detach())
+            fake_BMF = views(self.generator(batch["latent"], label_B))
+        scalars = self.train_discriminator(state, real_BMF, fake_BMF.detach(), label_B)
         with state.autocast():
             with torch.no_grad():
-                real_B = self.discriminator(real_BMF)
-            fake_B = self.discriminator(fake_BMF)
+                real_B = self.discriminator(real_BMF, label_B)
+            fake_B = self.discriminator(fake_BMF, label_B)
         loss = relativistic_loss(fake_B, real_B)
         state.update("generator", loss)
         return {**scalars, "adv/generator": loss}
 
-    def train_discriminator(self, state: LoopState, real_BMF: Tensor, fake_BMF: Tensor) -> dict[str, Tensor]:
+    def train_discriminator(
+        self, state: LoopState, real_BMF: Tensor, fake_BMF: Tensor, label_B: Tensor | None
+    ) -> dict[str, Tensor]:
         """Take one step of the discriminator, with penalties where the step's number says so."""
         p = self.params
         penalise = p.r1 > 0 and state.step % p.r1_every == 0
         real_BMF, fake_BMF = (x.detach().requires_grad_(penalise) for x in (real_BMF, fake_BMF))
         with state.autocast():
-            real_B, fake_B = self.discriminator(real_BMF), self.discriminator(fake_BMF)
+            real_B, fake_B = self.discriminator(real_BMF, label_B), self.discriminator(fake_BMF, label_B)
         loss = adversarial = relativistic_loss(real_B, fake_B)
         if penalise:
             penalty = gradient_penalty(real_B, real_BMF) + gradient_penalty(fake_B, fake_BMF)
@@ -135,5 +152,8 @@ def averaged_generator(
     """Put the averaged weights into the method's generator, with batch statistics of their own."""
     method.generator.load_state_dict(weights)
     latent_NL = torch.randn(samples, method.params.latent, generator=rng).to(method.device)
-    set_batch_statistics(method.generator, latent_NL)
+    label_N = None
+    if method.label_N is not None:  # as often as the clips have them, which is how training drew them
+        label_N = method.label_N[torch.randint(len(method.label_N), (samples,), generator=rng)].to(method.device)
+    set_batch_statistics(method.generator, latent_NL, label_N)
     return method.generator.eval()

@@ -12,6 +12,8 @@ LEAST_SNR_DB = 40.0
 ACTIVATIONS = ("activation_before", "activation_after")
 ON_PRIOR_PERCENTILES = (1.0, 99.0)  # shorter or longer than these shares of random latents has left the prior
 
+HEARD_AS_WISHED = 0.6  # of what the judge hears rightly in real clips of speakers that it does not know
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -95,7 +97,14 @@ def _generation(values: Values) -> list[Claim]:
         f"{number(frechet)} against {number(floor)}",
         frechet <= 2 * floor,
     )
-    return [memory, close]
+    made, real, ratio = (values[f"generate/cgan/judge_accuracy{ending}"] for ending in ("", "_real", "_ratio"))
+    heard = Claim(
+        "The conditional GAN says what it is asked for: the judge's accuracy on its samples is at least "
+        f"{percent(HEARD_AS_WISHED)} of that on real clips",
+        f"{percent(made)} against {percent(real)}",
+        ratio >= HEARD_AS_WISHED,
+    )
+    return [memory, close, heard]
 
 
 def _vocoding(values: Values) -> list[Claim]:

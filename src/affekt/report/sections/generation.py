@@ -1,14 +1,16 @@
 """What the mel GAN makes: samples to see and hear, and its distances beside those of real speech."""
 
+import math
 from typing import Any
 
-from affekt.core.files import load_array
+from affekt.core.files import load_array, read_json
 from affekt.report import charts
 from affekt.report.assets import Assets, Sources
 from affekt.report.values import Values, percent
 
 SAMPLES_PER_EXAMPLE = 2  # samples are short and alike: twice as many as elsewhere
-GAN = "generate/gan"
+GANS = {"gan": "GAN", "cgan": "conditional GAN"}
+GAN, CONDITIONAL = "generate/gan", "generate/cgan"
 # name for readers, key, key of what real clips score, digits, which way is better
 MEASURES = (
     ("Fréchet distance", "frechet", "frechet_floor", 2, "lower"),
@@ -22,28 +24,59 @@ MEASURES = (
 
 
 def build(sources: Sources, assets: Assets, values: Values, emotions: list[str], examples: int) -> dict[str, Any]:
-    """Context of the section on GAN samples."""
-    mels = load_array(sources.generation / "samples.npy")
-    sounds = sorted(sources.generation.glob("sample_*.wav"))[: SAMPLES_PER_EXAMPLE * examples]
+    """Context of the section on the GANs' samples."""
+    index = read_json(sources.generation / "index.json")
+    return {
+        "cards": {gan: _cards(sources, assets, gan, index[gan][: SAMPLES_PER_EXAMPLE * examples]) for gan in GANS},
+        "rows": _rows(values),
+        "judged_chart": _judged_chart(values, emotions),
+        "wished_chart": _wished_chart(values, emotions),
+        "wished": {key: values[f"{CONDITIONAL}/judge_accuracy{ending}"] for key, ending in
+                   (("made", ""), ("real", "_real"), ("ratio", "_ratio"))},
+    }  # fmt: skip
+
+
+def _cards(sources: Sources, assets: Assets, gan: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Picture and player of the first samples of a GAN, with the emotion that was wished for."""
+    mels = load_array(sources.generation / f"{gan}.npy")
     cards = []
-    for sound in sounds:
-        number = int(sound.stem.split("_")[1])
-        name = f"gan-sample-{number:02d}"
+    for i, row in enumerate(rows):
+        title = row["emotion"] or f"Sample {i + 1}"
+        name, alt = f"{gan}-sample-{i:02d}", f"{GANS[gan]} sample {i + 1}{', ' + title if row['emotion'] else ''}"
         cards.append(
-            {"number": number + 1,
-             "picture": assets.mel(name, mels[number], f"Mel of GAN sample {number + 1}"),
-             "player": assets.copied_sound(name, sound, f"GAN sample {number + 1}")}
+            {"title": title, "picture": assets.mel(name, mels[i], f"Mel of {alt}"),
+             "player": assets.copied_sound(name, sources.generation / row["sound"], alt)}
         )  # fmt: skip
-    return {"cards": cards, "rows": _rows(values), "judged_chart": _judged_chart(values, emotions)}
+    return cards
 
 
 def _rows(values: Values) -> list[dict[str, Any]]:
-    """Each figure of the GAN with what real speech scores on the same measure."""
+    """Each figure of the GANs with what real speech scores on the same measure."""
     return [
-        {"name": name, "gan": values[f"{GAN}/{key}"], "real": values[f"{GAN}/{real}"], "digits": digits,
-         "better": better}
+        {"name": name, "gan": values[f"{GAN}/{key}"], "cgan": values[f"{CONDITIONAL}/{key}"],
+         "real": values[f"{GAN}/{real}"], "digits": digits, "better": better}
         for name, key, real, digits, better in MEASURES
     ]  # fmt: skip
+
+
+def _wished_chart(values: Values, emotions: list[str]) -> Any:
+    """How often the judge hears what was wished for of the conditional GAN, beside what it hears in real clips."""
+    found = {
+        kind: [_found(values, f"{CONDITIONAL}/right{ending}/{emotion}") for emotion in emotions]
+        for kind, ending in (("judge", ""), ("baseline", "_real"))
+    }
+    pairs = zip(emotions, found["judge"], found["baseline"], strict=True)
+    words = ", ".join(f"{e} {percent(m)} (real {percent(r)})" for e, m, r in pairs if not math.isnan(m))
+    kinds = (("real clips", "baseline"), ("conditional samples", "judge"))
+    series = [charts.Series(name, css, found[css]) for name, css in kinds]
+    label = f"Samples that the judge hears as wished: {words}"
+    return charts.dots(label, emotions, series, 1.0, "%", values["recognise/chance/ua"])
+
+
+def _found(values: Values, key: str) -> float:
+    """A figure; NaN, which has no mark, for an emotion that the corpus has not."""
+    value = values.find(key)
+    return math.nan if value is None else value
 
 
 def _judged_chart(values: Values, emotions: list[str]) -> Any:
