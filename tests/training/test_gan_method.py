@@ -13,7 +13,8 @@ from affekt.core.params import GanParams
 from affekt.features.crops import Crops, silence
 from affekt.features.mel import normalise
 from affekt.models.gan import Generator
-from affekt.training.gan import SHIFT, GanMethod, Views, averaged_generator, gradient_penalty, relativistic_loss
+from affekt.training.adversarial import LOSSES, relativistic_loss
+from affekt.training.gan import SHIFT, GanMethod, Views, averaged_generator, gradient_penalty
 from affekt.training.loop import TrainResult, TrainSettings, train
 
 CPU = torch.device("cpu")
@@ -21,7 +22,10 @@ SEED = 3
 
 
 def params(steps: int = 4, lr: float = 0.002, ema: float = 0.5) -> GanParams:
-    return GanParams(latent=8, channels=4, steps=steps, batch=8, lr=lr, r1=1.0, r1_every=2, ema=ema, bf16=False)
+    return GanParams(
+        latent=8, channels=4, steps=steps, batch=8, lr=lr, loss="relativistic", r1=1.0, r2=1.0, r1_every=2, ema=ema,
+        views=True, bf16=False,
+    )  # fmt: skip
 
 
 def toy_crops(lengths: tuple[int, ...] = (120, 160, 200)) -> Crops:
@@ -189,3 +193,33 @@ def test_a_fake_is_of_the_class_of_the_real_mel_beside_it() -> None:
     clip_B = torch.randint(3, (8,), generator=torch.Generator().manual_seed(0))
     assert torch.equal(batch["label"], torch.tensor([2, 0, 1])[clip_B])
     assert "label" not in GanMethod(params(), crops, SEED, CPU).batch(0, torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_each_loss_pulls_real_and_fake_apart_and_the_fake_up(name: str) -> None:
+    real_B, fake_B = torch.tensor([0.2, -0.3], requires_grad=True), torch.tensor([0.1, 0.4], requires_grad=True)
+    up, down = torch.autograd.grad(LOSSES[name].discriminator(real_B, fake_B), [real_B, fake_B])
+    assert (up < 0).all()
+    assert (down > 0).all()
+    (gradient,) = torch.autograd.grad(LOSSES[name].generator(real_B, fake_B), [fake_B])
+    assert (gradient < 0).all()
+
+
+def test_losses_have_their_formulas() -> None:
+    real_B, fake_B = torch.tensor([2.0]), torch.tensor([0.5])
+    assert float(LOSSES["logistic"].discriminator(real_B, fake_B)) == pytest.approx(
+        math.log1p(math.exp(-2.0)) + math.log1p(math.exp(0.5))
+    )
+    assert float(LOSSES["hinge"].discriminator(real_B, fake_B)) == 1.5  # the real one is beyond its margin
+    assert float(LOSSES["hinge"].generator(real_B, fake_B)) == -0.5
+
+
+def test_without_views_mels_are_seen_as_they_are(tmp_path: Path) -> None:
+    plain = params().model_copy(update={"views": False, "r2": 0.0, "loss": "hinge"})
+    method = GanMethod(plain, toy_crops((160, 160)), SEED, CPU)
+    batch = method.batch(0, torch.Generator().manual_seed(0))
+    clip_B = torch.randint(2, (8,), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(batch["real"], method.crops.cut(clip_B, torch.zeros(8, dtype=torch.long)))
+    mel_BMF = torch.randn(8, 80, 160)
+    assert torch.equal(Views.plain(8, torch.Generator(), CPU)(mel_BMF), mel_BMF)
+    assert np.isfinite(run(method, tmp_path).history["adv/generator"]).all()

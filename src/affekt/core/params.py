@@ -168,9 +168,12 @@ class GanParams(Section):
     steps: Count
     batch: Annotated[int, Field(ge=2)]
     lr: Positive
+    loss: Literal["relativistic", "logistic", "hinge"]
     r1: NonNegative
+    r2: NonNegative
     r1_every: Count
     ema: Fraction
+    views: bool
     bf16: bool
 
 

@@ -1,11 +1,12 @@
 """How the mel GAN trains.
 
-The loss is the relativistic pairing of R3GAN (Huang et al. 2024, arXiv 2501.05441, sections 2 and 3): the
-discriminator tells a real mel from the fake one beside it, log(1 + exp(D(fake) - D(real))), the generator the other
-way round. Each fake must beat a real one, which gives the generator no gain from giving up modes. With zero-centred
-gradient penalties on real mels (R1) and on fakes (R2) this loss provably converges locally (the same, section 2.2;
-Mescheder et al. 2018, arXiv 1801.04406, section 4). The penalties are lazy: every `r1_every` steps, times `r1_every`
-(Karras et al. 2020, arXiv 1912.04958, appendix B). There is no momentum (beta1 is 0), as with StyleGAN.
+The loss is a parameter (training/adversarial.py). The default is the relativistic pairing of R3GAN (Huang et al. 2024,
+arXiv 2501.05441, sections 2 and 3): the discriminator tells a real mel from the fake one beside it,
+log(1 + exp(D(fake) - D(real))), the generator the other way round. Each fake must beat a real one, which gives the
+generator no gain from giving up modes. With zero-centred gradient penalties on real mels (R1) and on fakes (R2) this
+loss provably converges locally (the same, section 2.2; Mescheder et al. 2018, arXiv 1801.04406, section 4). The
+penalties are lazy: every `r1_every` steps, times `r1_every` (Karras et al. 2020, arXiv 1912.04958, appendix B). There
+is no momentum (beta1 is 0), as with StyleGAN.
 
 A few hundred clips are few: real and fake mels pass alike through random views (Zhao et al. 2020, arXiv 2006.10738)
 before the discriminator sees them, namely a level shift, a circular shift in time and a cut-out. What is kept is the
@@ -21,13 +22,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from affekt.core.params import GanParams
 from affekt.features.crops import N_FRAMES, Crops
 from affekt.features.mel import N_MELS
 from affekt.models.gan import Discriminator, Generator, set_batch_statistics
+from affekt.training.adversarial import LOSSES
 from affekt.training.loop import LoopState, Method, OptimSpec
 
 BETAS = (0.0, 0.99)  # of StyleGAN (Karras et al. 2019), for the generator and the discriminator
@@ -59,6 +60,13 @@ class Views:
         hole_BMF = band_BM[:, :, None] & time_BF[:, None, :] & cut_B[:, None, None]
         return cls(level_B11.to(device), frame_BF.to(device), ~hole_BMF.to(device))
 
+    @classmethod
+    def plain(cls, batch: int, rng: torch.Generator, device: torch.device) -> "Views":
+        """Views that change nothing."""
+        frame_BF = torch.arange(N_FRAMES, device=device).expand(batch, -1)
+        keep_BMF = torch.ones(batch, N_MELS, N_FRAMES, dtype=torch.bool, device=device)
+        return cls(torch.zeros(batch, 1, 1, device=device), frame_BF, keep_BMF)
+
     def __call__(self, mel_BMF: Tensor) -> Tensor:
         """Shift, level and cut out; what is cut out is 0, the middle of normalised mels."""
         index_BMF = self.frame[:, None].expand_as(mel_BMF)
@@ -84,6 +92,7 @@ class GanMethod(Method):
             self.discriminator = Discriminator(params.channels, classes).to(device)
         self.modules = {"generator": self.generator, "discriminator": self.discriminator}
         self.params, self.crops, self.device = params, crops, device
+        self.loss = LOSSES[params.loss]
         self.label_N = None if label_N is None else torch.from_numpy(label_N)
 
     def optimisers(self) -> dict[str, OptimSpec]:
@@ -97,8 +106,9 @@ class GanMethod(Method):
         size = self.params.batch
         clip_B = torch.randint(len(self.crops.frames), (size,), generator=rng)
         real_BMF = self.crops.draw(clip_B, rng)
-        real_BMF = Views.draw(size, rng, self.device)(real_BMF)
-        views = Views.draw(size, rng, self.device)
+        draw = Views.draw if self.params.views else Views.plain
+        real_BMF = draw(size, rng, self.device)(real_BMF)
+        views = draw(size, rng, self.device)
         latent_BL = torch.randn(size, self.params.latent, generator=rng).to(self.device)
         labels = {} if self.label_N is None else {"label": self.label_N[clip_B].to(self.device)}
         return {"real": real_BMF, "latent": latent_BL, **vars(views), **labels}
@@ -113,7 +123,7 @@ class GanMethod(Method):
             with torch.no_grad():
                 real_B = self.discriminator(real_BMF, label_B)
             fake_B = self.discriminator(fake_BMF, label_B)
-        loss = relativistic_loss(fake_B, real_B)
+        loss = self.loss.generator(real_B, fake_B)
         state.update("generator", loss)
         return {**scalars, "adv/generator": loss}
 
@@ -122,22 +132,18 @@ class GanMethod(Method):
     ) -> dict[str, Tensor]:
         """Take one step of the discriminator, with penalties where the step's number says so."""
         p = self.params
-        penalise = p.r1 > 0 and state.step % p.r1_every == 0
+        penalise = p.r1 + p.r2 > 0 and state.step % p.r1_every == 0
         real_BMF, fake_BMF = (x.detach().requires_grad_(penalise) for x in (real_BMF, fake_BMF))
         with state.autocast():
             real_B, fake_B = self.discriminator(real_BMF, label_B), self.discriminator(fake_BMF, label_B)
-        loss = adversarial = relativistic_loss(real_B, fake_B)
+        loss = adversarial = self.loss.discriminator(real_B, fake_B)
         if penalise:
-            penalty = gradient_penalty(real_B, real_BMF) + gradient_penalty(fake_B, fake_BMF)
-            loss = adversarial + p.r1 / 2 * p.r1_every * penalty
+            penalties = [(p.r1, real_B, real_BMF), (p.r2, fake_B, fake_BMF)]
+            weighted = [gamma * gradient_penalty(logit_B, mel) for gamma, logit_B, mel in penalties if gamma > 0]
+            loss = adversarial + p.r1_every / 2 * torch.stack(weighted).sum()
         state.update("discriminator", loss)
         margin = (real_B - fake_B).mean()
         return {"adv/discriminator": adversarial, "adv/margin": margin}
-
-
-def relativistic_loss(wanted_B: Tensor, other_B: Tensor) -> Tensor:
-    """Mean of log(1 + exp(other - wanted)): low when each wanted logit is above the other beside it."""
-    return F.softplus(other_B - wanted_B).mean()
 
 
 def gradient_penalty(logit_B: Tensor, mel_BMF: Tensor) -> Tensor:

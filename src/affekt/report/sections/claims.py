@@ -11,7 +11,6 @@ from affekt.report.values import SIGNIFICANT, Values, number, p_value, percent
 LEAST_SNR_DB = 40.0
 ACTIVATIONS = ("activation_before", "activation_after")
 ON_PRIOR_PERCENTILES = (1.0, 99.0)  # shorter or longer than these shares of random latents has left the prior
-
 HEARD_AS_WISHED = 0.6  # of what the judge hears rightly in real clips of speakers that it does not know
 
 
