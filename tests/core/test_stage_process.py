@@ -123,10 +123,10 @@ def test_a_process_without_its_tracking_server_succeeds_with_one_warning(root: P
 
 
 def test_a_broken_params_file_ends_a_process_with_one_line(root: Path) -> None:
-    edit(root / "params.yaml", "latent: 512", "latent: many")
+    edit(root / "params.yaml", "segment_frames: 64", "segment_frames: many")
     result = start(root, "pass")
     assert result.returncode == 2
-    assert result.stderr.startswith(f"affekt: first: {root}/params.yaml: gan.latent: got 'many'; ")
+    assert result.stderr.startswith(f"affekt: first: {root}/params.yaml: vocoder.segment_frames: got 'many'; ")
     assert len(result.stderr.splitlines()) == 1
 
 

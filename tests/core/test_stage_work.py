@@ -15,7 +15,7 @@ from affekt.core.stage import Stage
     [
         (("params.yaml", "\nseed: 0 ", "\nseed: 1 "), True),
         (("params.yaml", "samples: 200", "samples: 201"), True),
-        (("params.yaml", "latent: 512", "latent: 256"), False),
+        (("params.yaml", "segment_frames: 64", "segment_frames: 32"), False),
         (("params.yaml", "# auto | cpu | cuda", "# a comment"), False),
         (("data/demo.txt", "source", "sources"), True),
         (("data/other.txt", "not", "never"), False),
