@@ -63,7 +63,7 @@ def benchmark_table(results: Mapping[str, Any]) -> str:
     other = name_other_folds(results)
     columns = ["UA", *([f"UA, {other}"] if other else []), "WA", "macro-F1", "ECE"]
     columns += [f"UA, {len(protocol.names)} emotions" for protocol in PROTOCOLS] + ["parameters"]
-    lines = [f"| {folds} folds of unseen speakers x {seeds} seed{"s" if seeds != 1 else ""} | {' | '.join(columns)} |"]
+    lines = [f"| {folds} folds of unseen speakers x {seeds} seed{'s' * (seeds != 1)} | {' | '.join(columns)} |"]
     lines.append("|---" * (1 + len(columns)) + "|")
     for model, name in NAMES.items():
         if model in ENSEMBLES and f"recognise/{model}/ua_mean" not in results:
