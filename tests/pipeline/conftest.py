@@ -1,4 +1,4 @@
-"""The real graph, run from nothing at a tiny size: twice by DVC, once by Snakemake."""
+"""The real graph, run from nothing at a tiny size: once by DVC, once by Snakemake."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +12,6 @@ from small_copy import Process, copy_repository, copy_run
 
 COMMANDS = {
     "first_run": ("dvc", "repro"),
-    "second_run": ("dvc", "repro"),
     "snakemake_run": ("snakemake", "--cores", "2", "--quiet"),
 }
 
@@ -35,12 +34,6 @@ def runs(
 def first_run(runs: dict[str, tuple[Path, Process]]) -> Path:
     """A copy that `dvc repro` ran from nothing; tests only read it."""
     return finished(runs, "first_run")
-
-
-@pytest.fixture(scope="session")
-def second_run(runs: dict[str, tuple[Path, Process]]) -> Path:
-    """Another copy that `dvc repro` ran from nothing."""
-    return finished(runs, "second_run")
 
 
 @pytest.fixture(scope="session")
