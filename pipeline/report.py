@@ -16,7 +16,7 @@ def main(stage: Stage) -> None:
         summary=stage.dep("summary"),
         recognition=stage.dep("recognition"),
         hearing=stage.dep("hearing"),
-        gender=stage.dep("gender_recognition"),
+        gender_recognition=stage.dep("gender_recognition"),
         dream=stage.dep("dream"),
         generation=stage.dep("generation"),
         vocoding=stage.dep("vocoding"),

@@ -5,6 +5,7 @@ import pytest
 FIRST = ("pipeline", "test_graph")  # take longest: were they last, one process would wait for another
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give tests that share what is dear to make to one process: those of a file, and all runs of the whole graph."""
     for item in items:

@@ -63,14 +63,14 @@ def write_inputs(root: Path) -> Sources:
         vocoding=root / "reports/parts/vocoding",
         maximise=root / "reports/parts/maximise",
         hearing=root / "reports/parts/hearing",
-        gender=root / "reports/parts/gender_recognition",
+        gender_recognition=root / "reports/parts/gender_recognition",
         dream=root / "reports/parts/dream",
     )
     write_corpus(sources)
     write_parts(sources)
     write_hearing(sources.hearing)
     models = [*GENDER, *(f"{model}_joint" for model in GENDER), "speaker_embedding"]
-    write_json(sources.gender / "index.json", {"models": models, "reading": "demo_reading"})
+    write_json(sources.gender_recognition / "index.json", {"models": models, "reading": "demo_reading"})
     write_dream(sources.dream)
     write_json(sources.summary, figures())
     return sources

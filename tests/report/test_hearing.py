@@ -133,8 +133,8 @@ def test_a_confusion_of_other_classes_is_refused(sources: Sources, tmp_path: Pat
 
 
 def test_names_of_corpora_are_escaped(sources: Sources, tmp_path: Path) -> None:
-    index = json.loads((sources.gender / "index.json").read_text())
+    index = json.loads((sources.gender_recognition / "index.json").read_text())
     (tmp_path / "index.json").write_text(json.dumps(index | {"reading": "<b>&"}))
-    changed = replace(sources, gender=tmp_path)
+    changed = replace(sources, gender_recognition=tmp_path)
     render_page(changed, PARAMETERS, 1, tmp_path / "index.html", tmp_path / "assets")
     assert "&lt;b&gt;&amp;, folds of readers" in (tmp_path / "index.html").read_text(encoding="utf-8")

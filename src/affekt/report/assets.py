@@ -42,7 +42,7 @@ class Sources:
     vocoding: Path
     maximise: Path
     hearing: Path
-    gender: Path
+    gender_recognition: Path
     dream: Path
 
 

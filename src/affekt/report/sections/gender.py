@@ -27,7 +27,7 @@ ACROSS = ("read_to_acted", "acted_to_read")
 
 def build(sources: Sources, values: Values, acted: str) -> dict[str, Any]:
     """Rows of models on read speech and across corpora, and of the one that names genders on acted speech beside."""
-    index = read_json(sources.gender / "index.json")
+    index = read_json(sources.gender_recognition / "index.json")
     return {
         "read": [_row(values, model, f"gender/{model}/") | _beside(values, model) for model in index["models"]],
         "acted": _row(values, MFCC, f"recognise/{MFCC}/gender/"),
