@@ -8,7 +8,7 @@ BIN ?= .venv/bin
 INSTALLED := .venv/.installed
 ARGS ?=
 # All tests are dealt to two processes, by tests/conftest.py.
-ALL_TESTS := -n 2 --dist loadgroup --no-loadscope-reorder
+ALL_TESTS := -n 2 --no-loadscope-reorder
 
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true

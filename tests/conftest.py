@@ -1,16 +1,28 @@
 """Puts this folder, where what several floors share lies, on the path; deals the tests to processes, if asked."""
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
-FIRST = ("pipeline", "test_graph")  # take longest: were they last, one process would wait for another
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
+PIPELINE = "tests/pipeline/"
+FIRST = (PIPELINE, "tests/test_graph.py")  # take longest: were they last, one process would wait for another
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests that share what is dear to make to one process: those of a file, and all runs of the whole graph."""
-    for item in items:
-        within = item.path.relative_to(__file__.rpartition("/")[0])
-        group = "pipeline" if within.parts[0] == "pipeline" else within.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-    order = {name: place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: order.get(next(item.iter_markers("xdist_group")).args[0], len(FIRST)))
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: [item.nodeid.startswith(start) for start in FIRST], reverse=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadScopeScheduling":
+    """Give tests that share what is dear to make to one process: those of a file, and all that run the whole graph."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return PIPELINE if nodeid.startswith(PIPELINE) else nodeid.split("::", 1)[0]
+
+    return ByFile(config, log)
