@@ -1,4 +1,4 @@
-"""What the tests of fetching share: a request, a server of a folder, and a look at what came."""
+"""What the tests of fetching share: a request, a server of a folder, and a look, or an ear, at what came."""
 
 import functools
 import threading
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import numpy as np
 
 from affekt.core.params import DemoParams
 from affekt.corpora.request import FetchRequest
@@ -23,6 +25,15 @@ def brought(folder: Path) -> list[str]:
     """The paths of what came."""
     out = folder / "out"
     return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+
+
+def f0_hz(samples: np.ndarray) -> float:
+    """Median f0, by Praat."""
+    import parselmouth
+
+    sound = parselmouth.Sound(samples.astype(np.float64), 22_050)
+    f0 = sound.to_pitch_ac(pitch_floor=65, pitch_ceiling=600).selected_array["frequency"]
+    return float(np.median(f0[f0 > 0]))
 
 
 @contextmanager

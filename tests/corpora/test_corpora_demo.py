@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fetching import f0_hz
 
 from affekt.core.errors import UserError
 from affekt.core.files import sha256_tree
@@ -30,15 +31,6 @@ def fetch(out: Path, seed: int = 0, facts: Path = FACTS, params: DemoParams = SM
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fetch(tmp_path_factory.mktemp("demo") / "raw")
-
-
-def f0_hz(samples: np.ndarray) -> float:
-    """Median f0, by Praat."""
-    import parselmouth
-
-    sound = parselmouth.Sound(samples.astype(np.float64), 22_050)
-    f0 = sound.to_pitch_ac(pitch_floor=65, pitch_ceiling=600).selected_array["frequency"]
-    return float(np.median(f0[f0 > 0]))
 
 
 def test_the_design_is_that_of_ravdess() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
+from fetching import f0_hz
 
 from affekt.core.errors import UserError
 from affekt.core.files import sha256_tree
@@ -29,14 +30,6 @@ def fetch(out: Path, seed: int = 0) -> Path:
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fetch(tmp_path_factory.mktemp("reading") / "raw")
-
-
-def median_f0_hz(samples: np.ndarray) -> float:
-    import parselmouth
-
-    sound = parselmouth.Sound(samples.astype(np.float64), 22_050)
-    f0 = sound.to_pitch_ac(pitch_floor=65, pitch_ceiling=600).selected_array["frequency"]
-    return float(np.median(f0[f0 > 0]))
 
 
 def test_a_woman_and_a_man_read_the_same_sentences() -> None:
@@ -104,6 +97,6 @@ def test_pitch_alone_does_not_tell_women_from_men(raw: Path) -> None:
     for path in sorted(raw.rglob("*.wav")):
         samples = trim(read_audio(path), 40, 0.05)
         assert 2 < len(samples) / 22_050 < 7
-        f0[read(PurePosixPath(path.relative_to(raw).as_posix())).gender].append(median_f0_hz(samples))
+        f0[read(PurePosixPath(path.relative_to(raw).as_posix())).gender].append(f0_hz(samples))
     assert np.mean(f0["f"]) > 1.3 * np.mean(f0["m"])
     assert min(f0["f"]) < max(f0["m"]), "some woman must speak lower than some man"
