@@ -38,25 +38,26 @@ def main(stage: Stage) -> None:
     trained = packed.clips[half == "a"]
     label_N = labels_of(trained, condition)
     # The classes of the corpus in turn, so that each is wished for as often.
-    wished = {"gan": None, "cgan": torch.from_numpy(np.resize(np.unique(label_N), params.samples))}
+    label_K = torch.from_numpy(np.resize(np.unique(label_N), params.samples))
+    wished = {"gan": None, "cgan": label_K}
     generators = {name: load_model(stage.dep(name), Generator, device) for name in wished}
     metrics: dict[str, float] = {}
     examples: dict[str, Tensor] = {}
-    for name, label_K in wished.items():
-        fake_NMF = sample(generators[name], params.samples, seeds.generator(stage.seed("latent")), device, label_K)
+    emotions = label_K // (CLASSES[condition] // len(EMOTIONS))  # a class may hold the gender too
+    for name, labels in wished.items():
+        fake_NMF = sample(generators[name], params.samples, seeds.generator(stage.seed("latent")), device, labels)
         figures = measure_generation(fake_NMF, judge, train, unseen, EMOTIONS, seeds.generator(stage.seed("real")))
-        if label_K is not None:
-            per_emotion = CLASSES[condition] // len(EMOTIONS)
+        if labels is not None:
             real = hear(judge, train.draw(torch.arange(len(train.frames)), seeds.generator(stage.seed("windows"))))
             truth_N = torch.from_numpy(labels_of(trained, "emotion"))
-            figures |= measure_condition(hear(judge, fake_NMF), label_K // per_emotion, real, truth_N, EMOTIONS)
+            figures |= measure_condition(hear(judge, fake_NMF), emotions, real, truth_N, EMOTIONS)
         metrics |= {f"generate/{name}/{key}": value for key, value in figures.items()}
         examples[name] = denormalise(fake_NMF[:EXAMPLES])
     stage.metrics(metrics)
     write_json(stage.out("generation.json"), metrics)
     parts = stage.out("generation")
     vocoder = load_model(stage.dep("vocoder"), IstftVocoder, device)
-    write_examples(parts, examples, wished, condition, vocoder)
+    write_examples(parts, examples, {"cgan": [EMOTIONS[i] for i in emotions[:EXAMPLES]]}, vocoder)
     stage.artifact(parts)
 
 
@@ -74,8 +75,7 @@ def sample(
 def write_examples(
     folder: Path,
     examples: dict[str, Tensor],
-    wished: dict[str, Tensor | None],
-    condition: str,
+    wished: dict[str, list[str]],
     vocoder: nn.Module,
 ) -> None:
     """Write <gan>.npy (raw log mels), their audio, and index.json: per GAN the audio and the emotions wished for."""
@@ -83,12 +83,12 @@ def write_examples(
     index: dict[str, list[dict[str, str | None]]] = {}
     for gan, mel_BMF in examples.items():
         save_array(folder / f"{gan}.npy", mel_BMF.cpu().numpy())
-        labels, index[gan] = wished[gan], []
+        emotions: list[str | None] = [*wished.get(gan, [None] * len(mel_BMF))]
+        index[gan] = []
         for i, mel_MF in enumerate(mel_BMF):
             name = f"{gan}_{i:02d}.wav"
             write_wav(folder / name, vocoder(mel_MF[None])[0].cpu().numpy())
-            label = None if labels is None else EMOTIONS[int(labels[i]) // (CLASSES[condition] // len(EMOTIONS))]
-            index[gan].append({"sound": name, "emotion": label})
+            index[gan].append({"sound": name, "emotion": emotions[i]})
     write_json(folder / "index.json", index)
 
 
