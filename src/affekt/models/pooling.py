@@ -17,6 +17,15 @@ def frame_mask(frames_B: Tensor | None, total: int, stride: int, device: torch.d
     return (torch.arange(total, device=device)[None] < valid_B[:, None].to(device)).float()
 
 
+def clip_mean(x_BNF: Tensor, mask_BF: Tensor | None) -> Tensor:
+    """Return each clip's mean over its bands or bins and its valid frames, shape (B, 1, 1)."""
+    if mask_BF is None:
+        return x_BNF.mean(dim=(1, 2), keepdim=True)
+    weight_B1F = mask_BF[:, None]
+    count_B11 = weight_B1F.sum(dim=(1, 2), keepdim=True) * x_BNF.shape[1]
+    return (x_BNF * weight_B1F).sum(dim=(1, 2), keepdim=True) / count_B11
+
+
 class AttentiveStatistics(nn.Module):
     """Weighted mean and standard deviation over time (Okabe, Koshinaka & Shinoda 2018, section 3)."""
 

@@ -31,22 +31,27 @@ class TimeConvolutions(nn.Module):
 class GatedBlock(nn.Module):
     """One block of WaveNet (van den Oord et al. 2016): tanh times sigmoid of a causal dilated convolution.
 
-    Returns what goes on and what skips to the end.
+    Returns what goes on and what skips to the end; after the `last` block of a stack nothing goes on.
     """
 
-    def __init__(self, channels: int, dilation: int, norm: bool, residual: bool):
+    def __init__(self, channels: int, dilation: int, norm: bool, residual: bool, last: bool = False):
         super().__init__()
         self.residual = residual
         self.pad = nn.ConstantPad1d(((KERNEL - 1) * dilation, 0), 0.0)
         self.conv = nn.Conv1d(channels, 2 * channels, KERNEL, dilation=dilation, bias=not norm)
         self.norm = nn.BatchNorm1d(2 * channels) if norm else nn.Identity()
-        self.out = nn.Conv1d(channels, channels, 1)
+        self.out = None if last else nn.Conv1d(channels, channels, 1)
         self.skip = nn.Conv1d(channels, channels, 1)
 
     def forward(self, x_BCF: Tensor) -> tuple[Tensor, Tensor]:
         content, gate = self.norm(self.conv(self.pad(x_BCF))).chunk(2, dim=1)
         gated = content.tanh() * gate.sigmoid()
-        return (x_BCF + self.out(gated) if self.residual else self.out(gated)), self.skip(gated)
+        return self._onwards(x_BCF, gated), self.skip(gated)
+
+    def _onwards(self, x_BCF: Tensor, gated_BCF: Tensor) -> Tensor:
+        if self.out is None:
+            return x_BCF
+        return x_BCF + self.out(gated_BCF) if self.residual else self.out(gated_BCF)
 
 
 class WaveNetStack(nn.Module):
@@ -54,7 +59,8 @@ class WaveNetStack(nn.Module):
 
     def __init__(self, channels: int, layers: int, norm: bool, residual: bool):
         super().__init__()
-        self.blocks = nn.ModuleList(GatedBlock(channels, 2**i, norm, residual) for i in range(layers))
+        blocks = (GatedBlock(channels, 2**i, norm, residual, last=i == layers - 1) for i in range(layers))
+        self.blocks = nn.ModuleList(blocks)
 
     def forward(self, x_BCF: Tensor, mask_BF: Tensor | None) -> Tensor:
         total = torch.zeros_like(x_BCF)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from affekt.features.mel import SAMPLE_RATE
-from affekt.models.pooling import frame_mask
+from affekt.models.pooling import clip_mean, frame_mask
 
 HIGHEST_HZ = 8000.0  # what read speech at 16 kHz has; seeing more would tell corpora apart, not voices
 WIDTHS = (1, 4, 4, 8, 8, 16, 16, 16, 16)  # of block1 to block9, times `channels`
@@ -64,13 +64,8 @@ class SpectrogramResNet(nn.Module):
 def scale(root_BKF: Tensor, frames_B: Tensor | None) -> Tensor:
     """Divide by the clip's mean over bins and valid frames, and centre; 0 beyond the clip."""
     mask_BF = frame_mask(frames_B, root_BKF.shape[-1], 1, root_BKF.device)
-    if mask_BF is None:
-        return (root_BKF / root_BKF.mean(dim=(1, 2), keepdim=True).clamp(min=SMALLEST) - 1) / SPREAD
-    weight_B1F = mask_BF[:, None]
-    mean_B11 = (root_BKF * weight_B1F).sum((1, 2), keepdim=True) / (
-        weight_B1F.sum((1, 2), keepdim=True) * root_BKF.shape[1]
-    )
-    return torch.where(weight_B1F > 0, (root_BKF / mean_B11.clamp(min=SMALLEST) - 1) / SPREAD, 0.0)
+    scaled_BKF = (root_BKF / clip_mean(root_BKF, mask_BF).clamp(min=SMALLEST) - 1) / SPREAD
+    return scaled_BKF if mask_BF is None else torch.where(mask_BF[:, None] > 0, scaled_BKF, 0.0)
 
 
 def with_frequency(x_BKF: Tensor, frames_B: Tensor | None) -> Tensor:
