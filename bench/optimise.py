@@ -21,7 +21,7 @@ from affekt.core.devices import hardware, set_up
 from affekt.core.files import write_json
 from affekt.models.gan import Generator
 from affekt.models.mel_networks import MelCNN
-from affekt.optimise.maximise import Plan, maximise, settings_for
+from affekt.optimise.maximise import Plan, Voice, maximise, settings_for
 from bench import seed0
 
 LABELS = (0, 2, 3, 4)  # neutral, happy, sad, angry: the four of seed 0
@@ -51,7 +51,7 @@ def contestants(arguments: argparse.Namespace, device: torch.device) -> dict[str
     old_generator, old_classifier = (network.to(device) for network in seed0.build())
 
     def ours(plan: Plan, steps: int) -> int:
-        maximise(generator, recogniser, plan, dataclasses.replace(settings, steps=steps), 1.0, device)
+        maximise(Voice(generator), [recogniser], plan, dataclasses.replace(settings, steps=steps), 1.0, device)
         return len(plan.seeds) * steps
 
     def ours_one_by_one() -> int:

@@ -1,61 +1,111 @@
-"""Optimise latents of the mel GAN towards each emotion; the judge says afterwards whether it worked."""
+"""Optimise latents of both mel GANs towards each emotion of a recogniser; the judge says afterwards whether it worked.
 
-from collections.abc import Iterable
+The item is the recogniser. One of waveforms hears what the vocoder makes of the mels. The conditional GAN is asked
+twice: for the wanted emotion (`cgan`), and for another one (`cgan_mismatched`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
+from affekt.core import seeds
 from affekt.core.errors import UserError
-from affekt.core.files import load_table, save_array, write_json
+from affekt.core.files import save_array, write_json
 from affekt.core.params import MaximiseParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
 from affekt.corpora.wav import write_wav
-from affekt.evaluate.maximise import Beliefs, believe, confusion, summarise
+from affekt.evaluate.maximise import Listened, confusion, listen, summarise, summarise_features
+from affekt.features.crops import Crops
+from affekt.features.labels import labels_of
+from affekt.features.mel import denormalise
+from affekt.features.packed import Packed
 from affekt.models.gan import Generator
 from affekt.models.io import load_model
 from affekt.models.judge import RecurrentRecogniser
-from affekt.models.registry import load_recogniser
+from affekt.models.registry import find, load_recogniser
 from affekt.models.vocoder import IstftVocoder
-from affekt.optimise.maximise import Plan, generate_mel, maximise, settings_for
+from affekt.optimise.maximise import Plan, Voice, maximise, settings_for
 from affekt.optimise.trajectory import Trajectory
 
-PREFIX = "maximise/gan/recogniser"
+SHOWN = ("gan", "mel_cnn")  # the pair that the report shows in detail: of the others one example is kept
 EXAMPLES = 4  # seeds whose mels and audio are kept, per emotion; each is 0.7 MB
+AUDIO_SNAPSHOTS = 7  # each is vocoded and listened to
 
-NETWORKS: dict[str, type[nn.Module]] = {"gan": Generator, "judge": RecurrentRecogniser, "vocoder": IstftVocoder}
+
+@dataclass(frozen=True)
+class Networks:
+    """What takes part in a run; only one of waveforms has the vocoder in its voice."""
+
+    voice: Voice
+    recogniser: torch.nn.Module
+    judge: torch.nn.Module
+    vocoder: torch.nn.Module
 
 
 def main(stage: Stage) -> None:
-    device = stage.device
     params = stage.params(MaximiseParams)
-    networks = {name: load_model(stage.dep(name), network, device) for name, network in NETWORKS.items()}
-    networks["recogniser"] = load_recogniser(stage.dep("recogniser"), device)
-    check_emotions(params.emotions, load_table(stage.dep("prepared") / "clips.parquet")["emotion"])
-    plan = Plan.of(params.seeds, [EMOTIONS.index(emotion) for emotion in params.emotions])
-    trajectory = maximise(
-        networks["gan"],
-        networks["recogniser"],
-        plan,
-        settings_for(device, params.steps, params.lr, params.transforms, stage.seed("maximise")),
-        params.prior_weight,
-        device,
-        stage.work,
-        lambda steps: stage.progress(steps, "steps"),
-    )
-    own, judge = believe(networks["gan"], [networks["recogniser"], networks["judge"]], trajectory.snapshots, device)
-    log_steps(stage, trajectory)
-    metrics = summarise(trajectory, plan, own, judge, EMOTIONS, PREFIX)
-    metrics[f"{PREFIX}/seeds"], metrics[f"{PREFIX}/steps"] = float(params.seeds), float(params.steps)
+    packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
+    check_emotions(params.emotions, packed.clips["emotion"])
+    recogniser, parts = str(stage.item), stage.out(str(stage.item))
+    metrics: dict[str, float] = {}
+    real: dict[int, Tensor] = {}
+    for name, networks, plan in runs(stage, params, recogniser):
+        real = real or real_features(packed, networks.judge, seeds.generator(stage.common_seed("real")), stage.device)
+        trajectory = climb(stage, params, networks, plan, name)
+        prefix = f"maximise/{name}/{recogniser}"
+        log_steps(stage, trajectory, prefix)
+        heard = listen(networks.voice, [networks.recogniser], networks.judge, trajectory, plan, stage.device)
+        metrics |= summarise(trajectory, plan, heard.own, heard.judge, EMOTIONS, prefix)
+        metrics |= summarise_features(heard, plan, real, EMOTIONS, prefix)
+        counts = {"seeds": len(set(plan.seeds)), "steps": trajectory.snapshot_steps[-1]}
+        metrics |= {f"{prefix}/{key}": float(count) for key, count in counts.items()}
+        folder = parts / name
+        folder.mkdir(parents=True)
+        write_parts(folder, trajectory, plan, heard)
+        kept = EXAMPLES if (name, recogniser) == SHOWN else 1
+        write_examples(folder, networks, trajectory, plan, heard, kept, stage.device)
     stage.metrics(metrics)
-    write_json(stage.out("maximise.json"), metrics)
-    parts = stage.out("maximise")
-    parts.mkdir(parents=True)
-    write_parts(parts, trajectory, plan, own, judge)
-    write_examples(parts, networks["gan"], networks["vocoder"], trajectory, plan, (own, judge), device)
+    write_json(stage.out(f"{recogniser}.json"), metrics)
     stage.artifact(parts)
+
+
+def runs(stage: Stage, params: MaximiseParams, recogniser: str) -> Iterator[tuple[str, Networks, Plan]]:
+    """Yield each prior, and what it is asked for, by name."""
+    device = stage.device
+    vocoder = load_model(stage.dep("vocoder"), IstftVocoder, device)
+    climbed = load_recogniser(stage.dep(f"recogniser_{recogniser}"), device)
+    judge = load_model(stage.dep("judge"), RecurrentRecogniser, device)
+    labels = [EMOTIONS.index(emotion) for emotion in params.emotions]
+    for prior in ("gan", "cgan"):
+        generator = load_model(stage.dep(prior), Generator, device)
+        voice = Voice(generator, vocoder if find(recogniser).input == "audio" else None)
+        networks = Networks(voice, climbed, judge, vocoder)
+        plan = Plan.of(params.seeds if (prior, recogniser) == SHOWN else params.compared, labels)
+        if generator.classes == 0:
+            yield prior, networks, plan
+        else:
+            kinds = generator.classes // len(EMOTIONS)
+            yield prior, networks, plan.given(False, kinds)
+            yield f"{prior}_mismatched", networks, plan.given(True, kinds)
+
+
+def climb(stage: Stage, params: MaximiseParams, networks: Networks, plan: Plan, name: str) -> Trajectory:
+    """Optimise the latents of a plan: as many steps, and as long ones, as params.yaml has for the domain."""
+    in_waveform = networks.voice.vocoder is not None
+    steps, lr = (params.audio_steps, params.audio_lr) if in_waveform else (params.steps, params.lr)
+    settings = settings_for(stage.device, steps, lr, params.transforms, stage.common_seed("latents"))
+    if in_waveform:
+        settings = replace(settings, snapshots=AUDIO_SNAPSHOTS)
+    work = stage.work / name
+    work.mkdir(exist_ok=True)
+    bar = lambda steps: stage.progress(steps, f"{name}, steps")  # noqa: E731
+    voice, weight = networks.voice, params.prior_weight
+    return maximise(voice, [networks.recogniser], plan, settings, weight, stage.device, work, bar)
 
 
 def check_emotions(wanted: Iterable[str], of_clips: Iterable[str]) -> None:
@@ -66,24 +116,38 @@ def check_emotions(wanted: Iterable[str], of_clips: Iterable[str]) -> None:
         raise UserError(f"maximise.emotions: no clip of the corpus is {unknown[0]}; choose of {known} in params.yaml")
 
 
-def log_steps(stage: Stage, trajectory: Trajectory) -> None:
+@torch.no_grad()
+def real_features(
+    packed: Packed, judge: torch.nn.Module, rng: torch.Generator, device: torch.device
+) -> dict[int, Tensor]:
+    """The judge's features (K, D) of a window of each clip of half a, by emotion: speakers that it has not heard."""
+    half = packed.clips["half"].to_numpy() == "a"
+    crops = Crops.of(packed.mel, packed.offsets[half], packed.frames[half], device)
+    windows = denormalise(crops.draw(torch.arange(len(crops.frames)), rng))
+    embed = judge.embed
+    features_ND = torch.cat([embed(mel_BMF, None).double().cpu() for mel_BMF in windows.split(64)])  # type: ignore[operator]
+    label_N = torch.from_numpy(labels_of(packed.clips[half], "emotion"))
+    return {int(label): features_ND[label_N == label] for label in label_N.unique()}
+
+
+def log_steps(stage: Stage, trajectory: Trajectory, prefix: str) -> None:
     for step in range(len(trajectory.history["score"])):
-        stage.log({f"{PREFIX}/{name}": rows[step].mean() for name, rows in trajectory.history.items()}, step)
+        stage.log({f"{prefix}/{name}": rows[step].mean() for name, rows in trajectory.history.items()}, step)
 
 
-def write_parts(parts: Path, trajectory: Trajectory, plan: Plan, own: Beliefs, judge: Beliefs) -> None:
+def write_parts(parts: Path, trajectory: Trajectory, plan: Plan, heard: Listened) -> None:
     """Write curves.npy (emotion, step, [score, objective, prior]) and what the snapshots say."""
     labels = list(dict.fromkeys(plan.labels))
     curves = torch.stack([trajectory.history[name] for name in ("score", "objective", "prior")], dim=-1)
     by_label = [curves[:, [wanted == label for wanted in plan.labels]].mean(dim=1) for label in labels]
     save_array(parts / "curves.npy", torch.stack(by_label).numpy())
-    for name, beliefs in (("own", own), ("judge", judge)):
+    for name, beliefs in (("own", heard.own), ("judge", heard.judge)):
         wanted_SB = beliefs.wanted(plan.labels)
         per_emotion = wanted_SB.reshape(len(wanted_SB), len(labels), -1)
         save_array(parts / f"{name}_probability.npy", per_emotion.transpose(1, 0, 2))  # emotion, snapshot, seed
         hits = beliefs.hits(plan.labels).reshape(per_emotion.shape)
         save_array(parts / f"{name}_hits.npy", hits.transpose(1, 0, 2))
-    save_array(parts / "judge_confusion.npy", confusion(judge, plan, EMOTIONS))
+    save_array(parts / "judge_confusion.npy", confusion(heard.judge, plan, EMOTIONS))
     save_array(parts / "z_start.npy", trajectory.start.numpy())
     save_array(parts / "z_end.npy", trajectory.end.numpy())
 
@@ -91,26 +155,30 @@ def write_parts(parts: Path, trajectory: Trajectory, plan: Plan, own: Beliefs, j
 @torch.no_grad()
 def write_examples(
     parts: Path,
-    generator: nn.Module,
-    vocoder: nn.Module,
+    networks: Networks,
     trajectory: Trajectory,
     plan: Plan,
-    beliefs: tuple[Beliefs, Beliefs],
+    heard: Listened,
+    kept: int,
     device: torch.device,
 ) -> None:
     """Write mels of every snapshot and audio of the first and last one, and index.json over them all."""
     rows = []
-    for i in (i for i, seed in enumerate(plan.seeds) if seed < EXAMPLES):
+    for i in (i for i, seed in enumerate(plan.seeds) if seed < kept):
         emotion, seed = EMOTIONS[plan.labels[i]], plan.seeds[i]
         name = f"{emotion}-{seed:03d}"
-        mel_SMF = generate_mel(generator, trajectory.snapshots[:, i].to(device))
+        snapshots_SL = trajectory.snapshots[:, i].to(device)
+        given = None
+        if plan.condition is not None:
+            given = torch.full((len(snapshots_SL),), plan.condition[i], device=device)
+        mel_SMF = networks.voice.mel(snapshots_SL, given)
         save_array(parts / f"{name}-mels.npy", mel_SMF.cpu().numpy())
         row: dict[str, object] = {"emotion": emotion, "seed": seed, "mels": f"{name}-mels.npy"}
         for what, mel_MF in (("before", mel_SMF[0]), ("after", mel_SMF[-1])):
-            waveform = vocoder(mel_MF[None])[0].clamp(-1, 1).cpu().numpy()
+            waveform = networks.vocoder(mel_MF[None])[0].clamp(-1, 1).cpu().numpy()
             row[f"audio_{what}"] = audio = f"{name}-{what}.wav"
             write_wav(parts / audio, waveform)
-        for who, belief in zip(("own", "judge"), beliefs, strict=True):
+        for who, belief in (("own", heard.own), ("judge", heard.judge)):
             row[f"{who}_probability"] = np.asarray(belief.wanted(plan.labels)[:, i], dtype=float).tolist()
         rows.append(row)
     index = {

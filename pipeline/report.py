@@ -7,6 +7,7 @@ from affekt.core.stage import Stage, run
 from affekt.report.assets import Sources
 from affekt.report.check import find_faults
 from affekt.report.page import render_page
+from affekt.report.sections.optimisation import SHOWN
 
 
 def main(stage: Stage) -> None:
@@ -20,7 +21,9 @@ def main(stage: Stage) -> None:
         dream=stage.dep("dream"),
         generation=stage.dep("generation"),
         vocoding=stage.dep("vocoding"),
-        maximise=stage.dep("maximise"),
+        maximise=stage.dep(SHOWN).parent,
+        tradeoff=stage.dep("tradeoff"),
+        content_fixed=stage.dep("content_fixed"),
     )
     page, assets = stage.out("index"), stage.out("assets")
     # The page shows what dvc.yaml declares for this stage: all sections, so that it is made anew when any changes.

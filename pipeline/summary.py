@@ -1,25 +1,16 @@
 """Join the metrics of all stages into one flat object."""
 
+from pathlib import Path
+
 from affekt.core.errors import StageError
 from affekt.core.files import read_json, write_json
 from affekt.core.stage import Stage, run
 
-STAGES = (
-    "recognition",
-    "hearing",
-    "gender_recognition",
-    "content_recognition",
-    "dream",
-    "generation",
-    "vocoding",
-    "maximise",
-)
-
 
 def main(stage: Stage) -> None:
     joined: dict[str, float] = {}
-    for name in STAGES:
-        metrics = read_json(stage.dep(name))
+    for path in stage.spec.data_deps():
+        name, metrics = Path(path).stem, read_json(stage.dep(Path(path).name))
         twice = joined.keys() & metrics.keys()
         if twice:
             raise StageError(f"stage {name} reports {', '.join(sorted(twice))}, which another stage reports too")

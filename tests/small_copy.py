@@ -36,7 +36,10 @@ TINY: dict[str, dict[str, object]] = {
     "training": {
         "batch": 2, "crop_frames": 32, "bf16": False, "weight_decay": 0.0, "label_smoothing": 0.0, "noise": 0.0,
     },
-    "recogniser": {"channels": 4, "layers": 1, "epochs": 6},
+    "recognisers": {
+        "mel_cnn": {**NETWORK, "epochs": 6}, "mel_wavenet": NETWORK, "mel_lstm": NETWORK, "audio_wavenet": NETWORK,
+        "audio_lstm": NETWORK,
+    },
     "judge": {"channels": 4, "epochs": 6},
     "content": {"channels": 4, "segments": 4, "steps": 20},
     "networks": {
@@ -57,7 +60,11 @@ TINY: dict[str, dict[str, object]] = {
     "vocoder": {"channels": 8, "blocks": 1, "steps": 180, "batch": 2, "segment_frames": 16},
     "generation": {"samples": 16},
     "vocoding": {"clips": 2, "griffin_lim_iterations": 4},
-    "maximise": {"seeds": 2, "steps": 120, "emotions": ["happy", "sad"], "transforms": 1},
+    "maximise": {
+        "seeds": 2, "compared": 1, "steps": 120, "audio_steps": 2, "emotions": ["happy", "sad"], "transforms": 1,
+    },
+    "tradeoff": {"seeds": 1, "steps": 2, "prior_weights": [0.0, 1.0]},
+    "content_fixed": {"seeds": 1, "steps": 2},
     "report": {"examples": 1},
 }  # fmt: skip
 

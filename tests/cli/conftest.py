@@ -23,7 +23,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder models/ with all four networks as small as they come."""
     folder = tmp_path_factory.mktemp("models")
     networks = {
-        "recogniser": (MelCNN, {"channels": 4, "layers": 1, "classes": 8}),
+        "recogniser_mel_cnn": (MelCNN, {"channels": 4, "layers": 1, "classes": 8}),
         "judge": (RecurrentRecogniser, {"channels": 4}),
         "gan": (Generator, {"latent": 8, "channels": 4}),
         "vocoder": (IstftVocoder, {"channels": 8, "blocks": 1}),

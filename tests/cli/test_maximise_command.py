@@ -87,7 +87,7 @@ def test_impossible_wishes_are_faults(
     assert {path.name for path in trained.iterdir()} == {"params.yaml", "models"}
 
 
-@pytest.mark.parametrize("name", ["gan", "recogniser", "judge", "vocoder"])
+@pytest.mark.parametrize("name", ["gan", "recogniser_mel_cnn", "judge", "vocoder"])
 def test_a_missing_model_is_named(trained: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     (trained / "models" / name / "weights.safetensors").unlink()
     assert main(["maximise", "--emotion", "happy", *SMALL]) == 2

@@ -137,7 +137,7 @@ def test_no_model_says_how_to_get_one(trained: Path, record: Record, capsys: pyt
     assert capsys.readouterr().err.count("run `make repro` first") == 1
     assert main(["recognise", str(path), "--model-dir", str(trained / "models" / "vocoder")]) == 2
     assert "holds no recogniser" in capsys.readouterr().err
-    (trained / "models" / "recogniser" / "weights.safetensors").write_bytes(b"\x80\x04pickle")
+    (trained / "models" / "recogniser_mel_cnn" / "weights.safetensors").write_bytes(b"\x80\x04pickle")
     assert main(["recognise", str(path)]) == 2
     assert "weights.safetensors" in capsys.readouterr().err
 
@@ -163,7 +163,7 @@ def test_loudness_of_a_window_is_relative_to_the_recording() -> None:
 
 def test_padding_in_a_batch_changes_no_probability(trained: Path, record: Record) -> None:
     voice = soundfile.read(record("voice.wav", 3.0), dtype="float32")[0]
-    model = load_model(trained / "models" / "recogniser", MelCNN, torch.device("cpu"))
+    model = load_model(trained / "models" / "recogniser_mel_cnn", MelCNN, torch.device("cpu"))
     stretches = [voice, voice[:30000], voice[:12000]]
     together = classify(stretches, model, torch.device("cpu"))
     for alone, row in zip(stretches, together, strict=True):

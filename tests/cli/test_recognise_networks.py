@@ -128,7 +128,7 @@ def test_an_unknown_or_untrained_network_is_a_fault(
 
 def test_a_network_and_a_folder_together_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["recognise", "me.wav", "--network", "mel_cnn", "--model-dir", "models/recogniser"])
+        main(["recognise", "me.wav", "--network", "mel_cnn", "--model-dir", "models/recogniser_mel_cnn"])
     assert "not allowed with argument" in capsys.readouterr().err
 
 

@@ -44,7 +44,7 @@ def test_committed_file_parses_to_its_own_values() -> None:
     ("wrong", "meant"),
     [
         ("training.dropuot", "dropout"),
-        ("recognizer", "recogniser"),
+        ("recognizers", "recognisers"),
         ("gan.r1_evry", "r1_every"),
         ("sead", "seed"),
         ("networks.mel_cmn", "mel_cnn"),

@@ -1,16 +1,18 @@
 """The whole climb on toy networks: it succeeds, stays in the prior, and the judge never sees a gradient."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from scipy.stats import chi
 from torch import Tensor, nn
 
-from affekt.evaluate.maximise import Beliefs, believe, confusion, summarise
+from affekt.evaluate.maximise import Beliefs, Listened, confusion, listen, summarise, summarise_features
 from affekt.evaluate.proportions import mcnemar
-from affekt.features.mel import normalise
+from affekt.features.mel import log_mel, normalise
 from affekt.optimise.engine import Settings
-from affekt.optimise.maximise import Plan, maximise, start_latents
+from affekt.optimise.maximise import Plan, Voice, believed_by_all, maximise, start_latents
 from affekt.optimise.trajectory import Trajectory
 
 EMOTIONS = ("neutral", "calm", "happy", "sad")
@@ -48,40 +50,42 @@ class Judge(ToyRecogniser):
         self.calls += 1
         return super().forward(mel_BMF, frames_B)
 
+    def embed(self, mel_BMF: Tensor, frames_B: Tensor | None = None) -> Tensor:
+        return mel_BMF.mean(dim=2)[:, :6]
+
 
 def climb() -> tuple[Trajectory, Plan, Beliefs, Beliefs, Judge]:
     torch.manual_seed(0)
     generator, recogniser, judge = ToyGenerator(), ToyRecogniser(), Judge()
     judge.load_state_dict(recogniser.state_dict())
     plan = Plan.of(6, [0, 2, 3])
-    trajectory = maximise(generator, recogniser, plan, SETTINGS, 1.0, CPU)
+    voice = Voice(generator)
+    trajectory = maximise(voice, [recogniser], plan, SETTINGS, 1.0, CPU)
     assert judge.calls == 0
-    own, judged = believe(generator, [recogniser, judge], trajectory.snapshots, CPU)
-    return trajectory, plan, own, judged, judge
+    heard = listen(voice, [recogniser], judge, trajectory, plan, CPU)
+    return trajectory, plan, heard.own, heard.judge, judge
 
 
 def test_climb_succeeds_within_the_prior_and_the_judge_has_no_gradient() -> None:
     trajectory, plan, own, judged, judge = climb()
     assert judge.calls > 0
-    rows = summarise(trajectory, plan, own, judged, EMOTIONS, "maximise/gan/recogniser")
-    assert rows["maximise/gan/recogniser/all/own_after"] >= 0.9
-    assert rows["maximise/gan/recogniser/all/own_before"] < 0.7
-    assert 1 < rows["maximise/gan/recogniser/all/prior_percentile"] < 99
+    rows = summarise(trajectory, plan, own, judged, EMOTIONS, "maximise/gan/mel_cnn")
+    assert rows["maximise/gan/mel_cnn/all/own_after"] >= 0.9
+    assert rows["maximise/gan/mel_cnn/all/own_before"] < 0.7
+    assert 1 < rows["maximise/gan/mel_cnn/all/prior_percentile"] < 99
     rates = ["own_before", "own_after", "judge_before", "judge_after"]
     assert set(rows) >= {
-        f"maximise/gan/recogniser/{emotion}/{figure}"
+        f"maximise/gan/mel_cnn/{emotion}/{figure}"
         for emotion in ("neutral", "happy", "sad", "all")
         for figure in (*rates, "p_value", "prior_percentile")
     }
-    assert {f"maximise/gan/recogniser/happy/{figure}" for figure in ("p_holm", "p_chance", "judge_elsewhere")} <= set(
-        rows
-    )
-    assert "maximise/gan/recogniser/all/p_chance" not in rows  # its samples are not independent
+    assert {f"maximise/gan/mel_cnn/happy/{figure}" for figure in ("p_holm", "p_chance", "judge_elsewhere")} <= set(rows)
+    assert "maximise/gan/mel_cnn/all/p_chance" not in rows  # its samples are not independent
     assert not any("calm" in key for key in rows)  # no latent was asked to be calm
     hits = judged.hits(plan.labels)
     happy = np.asarray(plan.labels) == 2
-    assert rows["maximise/gan/recogniser/happy/p_value"] == mcnemar(hits[0, happy], hits[-1, happy])
-    assert rows["maximise/gan/recogniser/happy/judge_after"] == hits[-1, happy].mean()
+    assert rows["maximise/gan/mel_cnn/happy/p_value"] == mcnemar(hits[0, happy], hits[-1, happy])
+    assert rows["maximise/gan/mel_cnn/happy/judge_after"] == hits[-1, happy].mean()
 
 
 def test_seeds_are_the_same_for_every_emotion_and_number() -> None:
@@ -117,9 +121,103 @@ def test_all_counts_a_seed_once() -> None:
 
 def test_every_seed_starts_as_exactly_one_of_all_emotions() -> None:
     torch.manual_seed(0)
-    generator, recogniser = ToyGenerator(), ToyRecogniser()
+    generator, recogniser, judge = ToyGenerator(), ToyRecogniser(), Judge()
     plan = Plan.of(5, range(4))
     z = start_latents(plan, 12, seed=0)
-    (own,) = believe(generator, [recogniser], z[None], CPU)
-    assert own.hits(plan.labels).mean() == 1 / 4
-    assert np.allclose(own.probability.sum(axis=2), 1)
+    still = Trajectory(z, z, {}, (0,), z[None], torch.zeros(len(z), dtype=torch.bool))
+    heard = listen(Voice(generator), [recogniser], judge, replace_snapshots(still), plan, CPU)
+    assert heard.own.hits(plan.labels).mean() == 1 / 4
+    assert np.allclose(heard.own.probability.sum(axis=2), 1)
+
+
+def replace_snapshots(still: Trajectory) -> Trajectory:
+    """The same with two snapshots, before and after no step at all."""
+    return dataclasses.replace(still, snapshot_steps=(0, 0), snapshots=still.snapshots.repeat(2, 1, 1))
+
+
+class ToyVocoder(nn.Module):
+    """A sinusoid for each of the lowest bands, as loud as the band: 40 frames."""
+
+    def forward(self, mel_BMF: Tensor) -> Tensor:
+        time_T = torch.arange(39 * 256) / 22050
+        tones_MT = torch.stack([torch.sin(2 * torch.pi * 200 * (i + 1) * time_T) for i in range(8)])
+        return 0.05 * mel_BMF[:, :8].mean(2).exp() @ tones_MT
+
+
+class ToyListener(nn.Module):
+    """A recogniser of waveforms: the level of eight sinusoids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(80, len(EMOTIONS))
+
+    def forward(self, wave_BT: Tensor, samples_B: Tensor | None = None) -> Tensor:
+        return 10 * self.linear(normalise(log_mel(wave_BT)).mean(2))
+
+
+def test_in_the_waveform_domain_the_judge_hears_the_waveform() -> None:
+    torch.manual_seed(0)
+    voice = Voice(ToyGenerator(), ToyVocoder())
+    listener, judge = ToyListener(), Judge()
+    plan = Plan.of(3, [0, 2])
+    trajectory = maximise(voice, [listener], plan, SETTINGS, 1.0, CPU)
+    heard = listen(voice, [listener], judge, trajectory, plan, CPU)
+    assert heard.own.wanted(plan.labels)[-1].mean() > heard.own.wanted(plan.labels)[0].mean() + 0.2
+    with torch.no_grad():
+        judged = judge(log_mel(voice.speak(voice.mel(trajectory.end)))).softmax(1).numpy()
+        of_mel = judge(voice.mel(trajectory.end)).softmax(1).numpy()
+    np.testing.assert_allclose(heard.judge.probability[-1], judged, atol=1e-5)
+    assert np.abs(heard.judge.probability[-1] - of_mel).max() > 0.01
+
+
+def test_a_condition_is_what_is_wanted_or_never_it() -> None:
+    plan = Plan.of(4, [0, 2, 3])
+    assert plan.given(mismatched=False).condition == plan.labels
+    other = plan.given(mismatched=True).condition
+    assert other is not None
+    assert all(given != wanted for given, wanted in zip(other, plan.labels, strict=True))
+    assert set(other) == {0, 2, 3}
+    both = plan.given(mismatched=False, kinds=2).condition
+    assert both == tuple(2 * label + seed % 2 for label, seed in zip(plan.labels, plan.seeds, strict=True))
+    with pytest.raises(ValueError, match="two emotions"):
+        Plan.of(4, [1]).given(mismatched=True)
+
+
+class Conditional(ToyGenerator):
+    """A generator whose class moves its mel."""
+
+    def forward(self, z_BL: Tensor, label_B: Tensor | None = None) -> Tensor:
+        assert label_B is not None
+        return super().forward(z_BL) + 0.1 * label_B[:, None, None]
+
+
+def test_a_sample_keeps_its_condition_whatever_chunk_it_is_in() -> None:
+    torch.manual_seed(0)
+    voice, recogniser = Voice(Conditional()), ToyRecogniser()
+    plan = Plan.of(3, [0, 2]).given(mismatched=True)
+    whole = maximise(voice, [recogniser], plan, SETTINGS, 1.0, CPU)
+    single = maximise(voice, [recogniser], plan, dataclasses.replace(SETTINGS, chunk=1), 1.0, CPU)
+    torch.testing.assert_close(whole.end, single.end, rtol=1e-3, atol=1e-4)
+    matched = maximise(voice, [recogniser], Plan.of(3, [0, 2]).given(mismatched=False), SETTINGS, 1.0, CPU)
+    assert not torch.allclose(whole.end, matched.end, atol=1e-2)
+
+
+def test_several_recognisers_are_believed_on_average() -> None:
+    torch.manual_seed(0)
+    first, second, mel = ToyRecogniser(), ToyRecogniser(), torch.randn(3, 80, 160)
+    assert believed_by_all([first]) is first
+    together = believed_by_all([first, second])(mel)
+    torch.testing.assert_close(together, (first(mel).log_softmax(1) + second(mel).log_softmax(1)) / 2)
+
+
+def test_frechet_distance_falls_where_samples_come_nearer_to_real_ones() -> None:
+    plan = Plan.of(60, [0, 1])
+    rng = torch.Generator().manual_seed(0)
+    real = {label: torch.randn(80, 4, generator=rng).double() + 4 * label for label in (0, 1)}
+    far, near = torch.randn(120, 4, generator=rng).double() + 9, torch.randn(120, 4, generator=rng).double()
+    near[60:] += 4
+    beliefs = Beliefs(np.full((2, 120, 2), 0.5))
+    rows = summarise_features(Listened(beliefs, beliefs, far, near), plan, real, ("neutral", "calm"), "m")
+    for name in ("neutral", "calm", "all"):
+        assert rows[f"m/{name}/frechet_after"] < 1 < rows[f"m/{name}/frechet_before"]
+        assert rows[f"m/{name}/diversity_after"] == pytest.approx(rows[f"m/{name}/diversity_real"], rel=0.25)

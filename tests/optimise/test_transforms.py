@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from affekt.optimise.transforms import MAX_LEVEL_DB, NATS_PER_DB, mask, random_view, shift_time
+from affekt.optimise.transforms import MAX_LEVEL_DB, NATS_PER_DB, mask, random_view, random_wave_view, shift_time
 
 
 def rng(seed: int) -> torch.Generator:
@@ -50,3 +50,24 @@ def test_level_stays_in_its_bounds() -> None:
     levels = torch.stack([random_view(constant, rng(seed)).mean() + 5 for seed in range(200)]) / NATS_PER_DB
     assert levels.abs().max() <= MAX_LEVEL_DB
     assert levels.std() == pytest.approx(2 * MAX_LEVEL_DB / 12**0.5, rel=0.15)  # of a uniform distribution
+
+
+def test_views_of_waveforms_keep_the_shape_and_do_not_mix_samples() -> None:
+    wave = torch.randn(3, 20000, generator=rng(0)).requires_grad_(True)
+    for seed in range(20):
+        view = random_wave_view(wave, rng(seed))
+        assert view.shape == wave.shape
+        assert torch.equal(view[1:2], random_wave_view(wave[1:2], rng(seed)))
+        (gradient,) = torch.autograd.grad(view.square().sum(), wave)
+        assert gradient.isfinite().all()
+        assert (gradient != 0).float().mean() > 0.8  # what is shifted out has none
+    assert not torch.equal(random_wave_view(wave, rng(1)), random_wave_view(wave, rng(2)))
+
+
+def test_noise_of_a_waveforms_view_is_below_its_level() -> None:
+    wave = torch.zeros(1, 22050)
+    wave[0, 8000:12000] = 0.5
+    for seed in range(20):
+        view = random_wave_view(wave, rng(seed))
+        quiet = view[0, :4000].square().mean().sqrt() / view.square().mean().sqrt()
+        assert 10 ** (-51 / 20) < quiet < 10 ** (-24 / 20)

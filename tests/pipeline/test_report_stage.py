@@ -40,7 +40,7 @@ class FakeStage:
         return ReportParams(examples=1)
 
     def dep(self, name: str) -> Path:
-        return Path(getattr(self.sources, name))
+        return self.sources.maximise / name if name == "mel_cnn" else Path(getattr(self.sources, name))
 
     def out(self, name: str) -> Path:
         (self.root / "outs").mkdir(exist_ok=True)
@@ -72,6 +72,8 @@ def test_silent_voice_stops_the_stage(stage: FakeStage) -> None:
     import numpy as np
     import soundfile
 
-    soundfile.write(stage.sources.maximise / "sad-000-after.wav", np.zeros(22050), 22050, subtype="PCM_16")
+    soundfile.write(
+        stage.sources.maximise / "mel_cnn" / "gan" / "sad-000-after.wav", np.zeros(22050), 22050, subtype="PCM_16"
+    )
     with pytest.raises(StageError, match=r"sad-1-after\.wav: sound is silent"):
         report.main(stage)  # type: ignore[arg-type]

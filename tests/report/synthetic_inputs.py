@@ -28,6 +28,8 @@ PARAMETERS = {
 SPEAKERS = [("demo-01", "f", "a"), ("demo-02", "m", "a"), ("demo-03", "f", "b"), ("demo-04", "m", "b")]
 STEPS = [0, 4, 8, 12]
 GENDER = ("f0_threshold", "gender_fast", "gender_slow", "gender_both")
+CLIMBED = ("mel_cnn", "mel_wavenet", "mel_lstm", "audio_wavenet", "audio_lstm")
+VARIANTS = ("plain", "views", "ensemble", "ensemble_views")
 NETWORKS = ("mel_cnn", "mel_wavenet", "mel_lstm", "audio_wavenet", "audio_lstm", "mfcc_cnn")
 
 
@@ -62,6 +64,8 @@ def write_inputs(root: Path) -> Sources:
         generation=root / "reports/parts/generation",
         vocoding=root / "reports/parts/vocoding",
         maximise=root / "reports/parts/maximise",
+        tradeoff=root / "reports/parts/tradeoff",
+        content_fixed=root / "reports/parts/content_fixed",
         hearing=root / "reports/parts/hearing",
         gender_recognition=root / "reports/parts/gender_recognition",
         dream=root / "reports/parts/dream",
@@ -117,7 +121,7 @@ def write_sound(path: Path, sound: np.ndarray) -> str:
 def write_parts(sources: Sources) -> None:
     """Write what recognition, generation, vocoding and maximise leave for the report."""
     rng = np.random.default_rng(0)
-    for model in ("recogniser", "judge"):
+    for model in ("recogniser_mel_cnn", "judge"):
         save_array(
             sources.recognition / f"confusion_{model}.npy", rng.integers(0, 5, (8, 8)) + 12 * np.eye(8, dtype=int)
         )
@@ -137,7 +141,9 @@ def write_parts(sources: Sources) -> None:
         }
         index.append({"clip_id": f"demo-03-{i:02d}", "emotion": emotion, **files})
     write_json(sources.vocoding / "index.json", index)
-    write_maximise(sources.maximise)
+    write_maximise(sources.maximise / "mel_cnn" / "gan")
+    write_tradeoff(sources.tradeoff)
+    write_content_fixed(sources.content_fixed)
 
 
 def write_maximise(folder: Path) -> None:
@@ -294,7 +300,7 @@ def figures() -> dict[str, float]:
         | {"recognise/chance/ua": 0.125, "recognise/majority/wa_a": 0.133}
     )
     flat["recognise/majority/wa_b"] = 0.133
-    for rank, model in enumerate(("mfcc_svm_b", "mfcc_svm_a", "judge", "recogniser")):
+    for rank, model in enumerate(("mfcc_svm_b", "mfcc_svm_a", "judge", *(f"recogniser_{name}" for name in CLIMBED))):
         flat |= {f"recognise/{model}/{m}": 0.4 + 0.08 * rank for m in ("ua", "wa", "macro_f1")}
         flat |= {f"recognise/{model}/recall/{e}": 0.3 + 0.07 * i for i, e in enumerate(EMOTIONS)}
     gan = {"frechet": 9.2, "frechet_floor": 3.1, "precision": 0.62, "recall": 0.31, "density": 0.7, "coverage": 0.5,
@@ -316,5 +322,53 @@ def figures() -> dict[str, float]:
         rates = {"own_before": 0.12, "own_after": 0.98, "judge_before": 0.14, "judge_after": 0.3 + 0.06 * rank,
                  "p_value": 0.2 / 4**rank, "p_holm": 0.4 / 4**rank, "p_chance": 0.01, "judge_elsewhere": 0.1,
                  "prior_percentile_before": 50.0, "prior_percentile": 71.0}  # fmt: skip
-        flat |= {f"maximise/gan/recogniser/{emotion}/{key}": value for key, value in rates.items()}
-    return flat | {"maximise/gan/recogniser/seeds": 50.0, "maximise/gan/recogniser/steps": float(STEPS[-1])}
+        rates |= {"frechet_before": 14.0, "frechet_after": 8.0 + rank, "diversity_before": 3.5, "diversity_after": 7.0,
+                  "diversity_real": 6.5}  # fmt: skip
+        for prior, network in product(("gan", "cgan", "cgan_mismatched"), CLIMBED):
+            flat |= {f"maximise/{prior}/{network}/{emotion}/{key}": value for key, value in rates.items()}
+    for prior, network in product(("gan", "cgan", "cgan_mismatched"), CLIMBED):
+        flat |= {f"maximise/{prior}/{network}/seeds": 50.0, f"maximise/{prior}/{network}/steps": float(STEPS[-1])}
+    return flat | tradeoff_figures() | content_fixed_figures()
+
+
+def tradeoff_figures() -> dict[str, float]:
+    """What the trade-off adds to the summary."""
+    rows = {"own_after": 0.9, "judge_before": 0.12, "judge_after": 0.6, "fooled": 0.3, "prior_percentile": 60.0}
+    return {
+        f"tradeoff/{variant}/{weight}/{key}": value
+        for variant, weight in product(VARIANTS, ("0", "1"))
+        for key, value in rows.items()
+    }
+
+
+def write_tradeoff(folder: Path) -> None:
+    """Write curves of four variants at two weights."""
+    points = [{"variant": v, "prior_weight": w} for v, w in product(VARIANTS, (0.0, 1.0))]
+    save_array(folder / "curves.npy", np.linspace(0, 1, len(points) * len(STEPS) * 3).reshape(-1, len(STEPS), 3))
+    index = {"points": points, "snapshot_steps": list(STEPS), "curves": ["own", "judge", "percentile"]}
+    write_json(folder / "index.json", index)
+
+
+def content_fixed_figures() -> dict[str, float]:
+    """What the climbs with content held add to the summary."""
+    flat = {"content_fixed/seeds": 6.0, "content_fixed/steps": 60.0, "content_fixed/bound": 0.5}
+    flat["content_fixed/weight"] = 10.0
+    for way, kept in (("free", 0.4), ("held", 0.8)):
+        row = {"own_after": 0.9, "judge_before": 0.12, "judge_after": 0.6, "drift": 1 - kept, "drift_most": 2 - kept}
+        row |= {"agreement": kept, "statement_kept": kept, "scrambled_drift": 3.0, "scrambled_agreement": 0.2}
+        flat |= {f"content_fixed/{way}/all/{key}": value for key, value in row.items()}
+    return flat
+
+
+def write_content_fixed(folder: Path) -> None:
+    """Write one voice of two emotions, at the start and climbed both ways."""
+    rows = []
+    for emotion in EMOTIONS[:2]:
+        row = {"emotion": emotion}
+        for i, way in enumerate(("start", "free", "held")):
+            sound = buzz(120 + 20 * i, 1.87, i)
+            save_array(folder / f"{emotion}-{way}.npy", mel_of(sound, 160))
+            row[f"{way}_mel"], row[f"{way}_audio"] = f"{emotion}-{way}.npy", f"{emotion}-{way}.wav"
+            write_sound(folder / row[f"{way}_audio"], sound)
+        rows.append(row)
+    write_json(folder / "index.json", rows)

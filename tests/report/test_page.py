@@ -50,7 +50,7 @@ def test_first_screen_starts_with_happy_sad_angry(page: Path) -> None:
 
 def test_figures_come_from_the_summary(page: Path, sources: Sources, tmp_path: Path) -> None:
     summary = tmp_path / "summary.json"
-    write_json(summary, figures() | {"maximise/gan/recogniser/sad/judge_after": 0.4321})
+    write_json(summary, figures() | {"maximise/gan/mel_cnn/sad/judge_after": 0.4321})
     render_page(replace(sources, summary=summary), PARAMETERS, 2, tmp_path / "index.html", tmp_path / "assets")
     assert "43.2\u202f%" not in page.read_text(encoding="utf-8")
     assert (tmp_path / "index.html").read_text(encoding="utf-8").count("43.2\u202f%") >= 2
@@ -58,7 +58,7 @@ def test_figures_come_from_the_summary(page: Path, sources: Sources, tmp_path: P
 
 @pytest.mark.parametrize(
     "key",
-    ["recognise/judge/ua", "generate/gan/frechet_floor", "vocoder/istft/stoi", "maximise/gan/recogniser/sad/p_holm"],
+    ["recognise/judge/ua", "generate/gan/frechet_floor", "vocoder/istft/stoi", "maximise/gan/mel_cnn/sad/p_holm"],
 )  # fmt: skip
 def test_missing_figure_is_an_error_that_names_it(sources: Sources, tmp_path: Path, key: str) -> None:
     figures_left = read_json(sources.summary)

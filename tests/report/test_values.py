@@ -46,7 +46,7 @@ def missed(changes: dict[str, float]) -> list[str]:
 
 
 def test_a_judge_who_is_not_convinced_is_a_claim_not_met() -> None:
-    happy = "maximise/gan/recogniser/happy/"
+    happy = "maximise/gan/mel_cnn/happy/"
     good = {happy + "judge_before": 0.1, happy + "judge_after": 0.6, happy + "p_holm": 1e-4, happy + "p_chance": 1e-4}
     assert not any("judge's rate" in text for text in missed(good))
     for worse in (
@@ -87,5 +87,5 @@ def test_a_gender_network_has_to_beat_its_threshold_beyond_chance() -> None:
 
 @pytest.mark.parametrize(("percentile", "on_prior"), [(0.2, False), (50.0, True), (99.9, False)])
 def test_latents_that_left_the_prior_on_either_side_are_a_claim_not_met(percentile: float, on_prior: bool) -> None:
-    changes = {"maximise/gan/recogniser/happy/prior_percentile": percentile}
+    changes = {"maximise/gan/mel_cnn/happy/prior_percentile": percentile}
     assert any("within the prior" in text for text in missed(changes)) is not on_prior

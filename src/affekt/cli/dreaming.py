@@ -148,7 +148,8 @@ def list_networks(name: str | None, device: torch.device) -> tuple[str, list[str
 
     if name is not None:
         return format_table(HEADS, list_rows(name, device)), []
-    trained = [n for n in (*NETWORKS, "recogniser") if (find_root() / "models" / n).is_dir()]
+    climbed = sorted(folder.name for folder in (find_root() / "models").glob("recogniser_*"))
+    trained = [n for n in (*NETWORKS, *climbed) if (find_root() / "models" / n).is_dir()]
     if not trained:
         raise UserError(f"no network is trained in {find_root() / 'models'}: run `make repro` first")
     rows, faults = [], []

@@ -28,6 +28,7 @@ examples:
 SEEDS = 4  # voices that a person listens to in one go
 STAGES = ("before", "after")
 LISTENERS = ("recogniser", "judge")
+FOLDERS = {"recogniser": "recogniser_mel_cnn"}  # of models/, where it is not the name
 MODELS = ("gan", "vocoder", *LISTENERS)
 SCORES_NAME = "scores.json"
 
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     label = label_of(args.emotion)
     folder = args.output or Path(f"maximised-{args.emotion}")
     refuse_full_folder(folder, args.force)
-    places = {name: find_model(name) for name in MODELS}
+    places = {name: find_model(FOLDERS.get(name, name)) for name in MODELS}
     params = load_params(find_root() / PARAMS_NAME)
     settings = choose_settings(params.maximise, args.seeds, args.steps)
     seed = params.seed if args.seed is None else args.seed
@@ -103,11 +104,12 @@ def climb(
     import torch
     from tqdm import tqdm
 
-    from affekt.optimise.maximise import Plan, generate_mel, maximise, settings_for
+    from affekt.optimise.maximise import Plan, Voice, maximise, settings_for
 
+    voice = Voice(models["gan"])
     trajectory = maximise(
-        models["gan"],
-        models["recogniser"],
+        voice,
+        [models["recogniser"]],
         Plan.of(settings.seeds, [label]),
         settings_for(device, settings.steps, settings.lr, settings.transforms, seed),
         settings.prior_weight,
@@ -116,7 +118,7 @@ def climb(
     )
     with torch.inference_mode():
         ends = (trajectory.start, trajectory.end)
-        return {stage: generate_mel(models["gan"], z.to(device)) for stage, z in zip(STAGES, ends, strict=True)}
+        return {stage: voice.mel(z.to(device)) for stage, z in zip(STAGES, ends, strict=True)}
 
 
 def score(models: dict[str, "nn.Module"], mels: dict[str, "Tensor"], label: int) -> list[dict[str, Any]]:

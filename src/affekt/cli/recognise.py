@@ -18,6 +18,7 @@ from affekt.core.errors import UserError
 if TYPE_CHECKING:
     from affekt.cli.hearing import Verdict
 
+DEFAULT = "recogniser_mel_cnn"  # of the recognisers that are climbed the one that hears best
 TOP = 3  # classes shown
 BAR = 30  # characters of a probability of 1
 
@@ -41,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a recogniser of the benchmark, trained on all speakers but those of fold 1; or gender_fast, gender_slow, "
         "trained on the readers",
     )
-    which.add_argument("--model-dir", type=Path, metavar="DIR", help="the recogniser (default: models/recogniser)")
+    which.add_argument("--model-dir", type=Path, metavar="DIR", help=f"the recogniser (default: models/{DEFAULT})")
     parser.add_argument("--json", action="store_true", help="print JSON: all probabilities, windows, errors")
 
 
@@ -59,11 +60,11 @@ def run(args: argparse.Namespace) -> int:
     params = load_params(find_root() / PARAMS_NAME)
     if args.network is not None and args.network not in NETWORKS:
         raise UserError(f"--network {args.network}: known are {', '.join(NETWORKS)}")
-    folder = find_model(args.network or "recogniser", args.model_dir)
+    folder = find_model(args.network or DEFAULT, args.model_dir)
     device = set_up(params.compute.device, params.compute.threads)
     model = open_model(folder, device)
     if spec_of(model) is None and not isinstance(model, RecurrentRecogniser):
-        raise UserError(f"{folder}: holds no recogniser: give models/recogniser, models/judge or one by --network")
+        raise UserError(f"{folder}: holds no recogniser: give models/{DEFAULT}, models/judge or one by --network")
     verdicts, faults = [], []
     for path in tqdm(args.files, desc="hearing", disable=None, leave=False):
         try:

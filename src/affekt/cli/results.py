@@ -31,7 +31,8 @@ SUMMARY = "summary"  # the stage that joins all metrics
 README_PRESET = "ravdess"  # whose results the README shows
 WHOLE = ("gender", "ablation", "content", "dream")  # first words of keys that one stage measures alone
 # Second words of `recognise/…` that the stage `recognition` measures; the others are of the stage `hearing`.
-HALVES = ("chance", "recogniser", "judge", "mfcc_svm_a", "mfcc_svm_b", "majority")
+CLIMBED = "recogniser_"
+HALVES = ("chance", "judge", "mfcc_svm_a", "mfcc_svm_b", "majority")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +114,7 @@ def owner_of(key: str) -> str:
     """A name for what is measured together with a figure: without this, rows of models that are gone would stay."""
     head, *rest = key.split("/")
     if head == "recognise":
-        return "halves" if rest[:1] and rest[0] in HALVES else "folds"
+        return "halves" if rest[:1] and (rest[0] in HALVES or rest[0].startswith(CLIMBED)) else "folds"
     return head if head in WHOLE else key.rpartition("/")[0]
 
 

@@ -98,18 +98,19 @@ class NetworkParams(Section):
     noise: Annotated[float, Field(ge=0, le=1)] | None = None  # in the place of the section training's
 
 
-class RecogniserParams(NetworkParams):
-    network: Literal["mel_cnn", "mel_wavenet", "mel_lstm"]
-
-
-class NetworksParams(Section):
-    """The recognisers of emotion that are cross-validated."""
+class RecognisersParams(Section):
+    """The recognisers that optimisation climbs: three of mels, two of waveforms."""
 
     mel_cnn: NetworkParams
     mel_wavenet: NetworkParams
     mel_lstm: NetworkParams
     audio_wavenet: NetworkParams
     audio_lstm: NetworkParams
+
+
+class NetworksParams(RecognisersParams):
+    """The recognisers of emotion that are cross-validated."""
+
     mfcc_cnn: NetworkParams
 
 
@@ -209,12 +210,28 @@ class VocodingParams(Section):
 
 class MaximiseParams(Section):
     seeds: Count
+    compared: Count
     steps: Count
     lr: Positive
+    audio_steps: Count
+    audio_lr: Positive
     prior_weight: NonNegative
-    transforms: Count
+    transforms: Annotated[int, Field(ge=0)]
     # Two at least: success is also measured against the rate where another emotion was wanted.
     emotions: Annotated[list[Emotion], Field(min_length=2), AfterValidator(check_unique)]
+
+
+class TradeoffParams(Section):
+    seeds: Count
+    steps: Count
+    prior_weights: Annotated[list[NonNegative], Field(min_length=1)]
+
+
+class ContentFixedParams(Section):
+    seeds: Count
+    steps: Count
+    bound: NonNegative
+    weight: Positive
 
 
 class ReportParams(Section):
@@ -232,7 +249,7 @@ class Params(Section):
     features: FeaturesParams
     baseline: BaselineParams
     training: TrainingParams
-    recogniser: RecogniserParams
+    recognisers: RecognisersParams
     judge: JudgeParams
     content: ContentParams
     gan: GanParams
@@ -248,6 +265,8 @@ class Params(Section):
     generation: GenerationParams
     vocoding: VocodingParams
     maximise: MaximiseParams
+    tradeoff: TradeoffParams
+    content_fixed: ContentFixedParams
     report: ReportParams
 
 

@@ -85,9 +85,13 @@ class Stage:
 
     def seed(self, *labels: object) -> int:
         """Return the seed of (params.yaml's seed, stage, item, labels)."""
+        return self.common_seed(self.item or "", *labels)
+
+    def common_seed(self, *labels: object) -> int:
+        """Return a seed that is the same for all items of a stage's matrix, so that they can be compared in pairs."""
         if "seed" not in self.spec.params:
             raise StageError(f"stage {self.name} draws random numbers, but dvc.yaml does not declare `seed` for it")
-        return seeds.derive(self._params.seed, self.name, self.item or "", *labels)
+        return seeds.derive(self._params.seed, self.name, *labels)
 
     def dep(self, name: str) -> Path:
         """Return the path of the declared dep (data, not code) with this name."""

@@ -1,18 +1,19 @@
 """Did optimised latents convince the judge, which they were never optimised for, and do they still lie in the prior?
 
-Nothing here has a gradient. Axes: B samples, S snapshots, L latent, E emotions.
+Nothing here has a gradient. Axes: B samples, S snapshots, L latent, E emotions, D features of the judge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from affekt.evaluate.generation import frechet_distance
 from affekt.evaluate.proportions import above_chance, holm, mcnemar, sign_test
 from affekt.evaluate.recognition import confusion_matrix
-from affekt.optimise.maximise import Plan, generate_mel
+from affekt.optimise.maximise import Plan, Voice, believed_by_all
 from affekt.optimise.trajectory import Trajectory
 
 CHUNK = 64  # samples per forward pass
@@ -33,18 +34,70 @@ class Beliefs:
         return self.probability.argmax(axis=2) == np.asarray(labels)
 
 
+@dataclass(frozen=True)
+class Listened:
+    """What the climbed recognisers and the judge make of a trajectory; the judge's features of its two ends."""
+
+    own: Beliefs
+    judge: Beliefs
+    before_BD: Tensor  # float64
+    after_BD: Tensor
+
+
 @torch.no_grad()
-def believe(
-    generator: nn.Module, classifiers: Sequence[nn.Module], snapshots_SBL: Tensor, device: torch.device
-) -> list[Beliefs]:
-    """Ask each classifier, in evaluation mode and float32, about every snapshot."""
-    snapshots, samples = snapshots_SBL.shape[:2]
-    found: list[list[np.ndarray]] = [[] for _ in classifiers]
-    for latent_BL in snapshots_SBL.flatten(0, 1).split(CHUNK):
-        mel_BMF = generate_mel(generator, latent_BL.to(device))
-        for classifier, parts in zip(classifiers, found, strict=True):
-            parts.append(classifier(mel_BMF).float().softmax(dim=1).cpu().numpy())
-    return [Beliefs(np.concatenate(parts).reshape(snapshots, samples, -1)) for parts in found]
+def listen(
+    voice: Voice,
+    recognisers: Sequence[nn.Module],
+    judge: nn.Module,
+    trajectory: Trajectory,
+    plan: Plan,
+    device: torch.device,
+) -> Listened:
+    """Ask the recognisers together, and the judge, in evaluation mode and float32, about every snapshot."""
+    own = believed_by_all(recognisers)
+    snapshots, samples = trajectory.snapshots.shape[:2]
+    condition_B = None if plan.condition is None else torch.tensor(plan.condition)
+    found: dict[str, list[np.ndarray]] = {"own": [], "judge": []}
+    features: list[Tensor] = []
+    for place in range(snapshots):
+        for chosen in torch.arange(samples).split(CHUNK):
+            given = None if condition_B is None else condition_B[chosen].to(device)
+            heard = voice.heard(trajectory.snapshots[place, chosen].to(device), given)
+            judged_BMF = voice.judged(heard)
+            for name, logits_BE in (("own", own(heard)), ("judge", judge(judged_BMF))):
+                found[name].append(logits_BE.float().softmax(dim=1).cpu().numpy())
+            if place in (0, snapshots - 1):
+                features.append(judge.embed(judged_BMF, None).double().cpu())  # type: ignore[operator]
+    beliefs = {name: Beliefs(np.concatenate(rows).reshape(snapshots, samples, -1)) for name, rows in found.items()}
+    before_BD, after_BD = torch.cat(features).split(samples)
+    return Listened(beliefs["own"], beliefs["judge"], before_BD, after_BD)
+
+
+def summarise_features(
+    listened: Listened, plan: Plan, real: Mapping[int, Tensor], emotions: Sequence[str], prefix: str
+) -> dict[str, float]:
+    """Rows `<prefix>/<emotion>/<figure>`: Frechet distance to real speech of that emotion, and diversity.
+
+    `real`: the judge's features (K, D) of real windows by emotion. `diversity` is the mean distance of two samples in
+    the judge's feature space, `diversity_real` that of two real windows; both distances depend on the numbers of
+    samples and windows and are to be compared with `frechet_before`, not with another set's.
+    """
+    labels = np.asarray(plan.labels)
+    rows: dict[str, float] = {}
+    for name, chosen in _groups(labels, emotions):
+        wanted = sorted(set(labels[chosen].tolist()))
+        real_KD = torch.cat([real[label] for label in wanted])
+        row = {"diversity_real": spread(real_KD)}
+        for when, features_BD in (("before", listened.before_BD), ("after", listened.after_BD)):
+            here_BD = features_BD[torch.from_numpy(chosen)]
+            row |= {f"frechet_{when}": frechet_distance(real_KD, here_BD), f"diversity_{when}": spread(here_BD)}
+        rows |= {f"{prefix}/{name}/{key}": value for key, value in row.items()}
+    return rows
+
+
+def spread(features_ND: Tensor) -> float:
+    """Mean Euclidean distance between two samples of a set (N, D)."""
+    return float(torch.pdist(features_ND).mean())
 
 
 def summarise(
@@ -108,17 +161,19 @@ def _seed_test(plan: Plan, hits_SB: np.ndarray) -> float:
     return sign_test(int((gains > 0).sum()), int((gains < 0).sum()))
 
 
-def _prior_rows(trajectory: Trajectory) -> dict[str, np.ndarray]:
-    """Distance from the prior per sample: the norm's percentile before and after, and the angle to the start."""
+def prior_percentiles(latent_BL: Tensor) -> np.ndarray:
+    """Where the lengths of latents lie among those of standard normal ones, in percent (B,)."""
     from scipy.stats import chi
 
+    flat_BL = latent_BL.flatten(1).double()
+    return 100 * chi.cdf(flat_BL.norm(dim=1).numpy(), flat_BL.shape[1])
+
+
+def _prior_rows(trajectory: Trajectory) -> dict[str, np.ndarray]:
+    """Distance from the prior per sample: the norm's percentile before and after, and the angle to the start."""
     start_BL, end_BL = trajectory.start.flatten(1), trajectory.end.flatten(1)
-
-    def percentile(latent_BL: Tensor) -> np.ndarray:
-        return 100 * chi.cdf(latent_BL.double().norm(dim=1).numpy(), latent_BL.shape[1])
-
     return {
-        "prior_percentile_before": percentile(start_BL),
-        "prior_percentile": percentile(end_BL),
+        "prior_percentile_before": prior_percentiles(start_BL),
+        "prior_percentile": prior_percentiles(end_BL),
         "start_cosine": torch.nn.functional.cosine_similarity(start_BL, end_BL, dim=1).numpy(),
     }

@@ -27,7 +27,7 @@ PerSample = Callable[[Tensor, Tensor], Tensor]
 class Problem:
     """What is optimised: the objective of (scores of the path of the variable, targets) is minimised."""
 
-    path: Callable[[Tensor], Tensor]  # variable -> what is scored, both with the batch in front
+    path: Callable[..., Tensor]  # variable (and its condition, if there are any) -> what is scored; batch in front
     score: Callable[[Any], Tensor]  # of what is scored, or of its view -> scores, one row per sample
     objective: PerSample  # (scores, targets) -> loss (B,)
     measure: PerSample  # (scores, targets) -> what is recorded as "score" (B,)
@@ -67,6 +67,19 @@ class Settings:
         return f"{numbers} {self.rule!r} {self.schedule.__name__}"
 
 
+@dataclass(frozen=True)
+class Samples:
+    """What stays of some samples while their variable moves."""
+
+    start: Tensor  # (B, ...)
+    targets: Tensor  # (B, ...)
+    condition: Tensor | None  # (B, ...)
+
+    def __getitem__(self, chosen: Tensor) -> "Samples":
+        condition = None if self.condition is None else self.condition[chosen]
+        return Samples(self.start[chosen], self.targets[chosen], condition)
+
+
 def optimise(
     problem: Problem,
     start_B: Tensor,
@@ -74,22 +87,24 @@ def optimise(
     settings: Settings,
     work: Path | None = None,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    condition_B: Tensor | None = None,
 ) -> Trajectory:
     """Run all samples; with a work folder, go on from the last checkpoint there to the same bits.
 
-    Shapes: start (B, ...), targets (B, ...), on the device of the networks. Raises UserError on a gradient
-    that is not finite.
+    Shapes: start (B, ...), targets (B, ...), condition (B, ...): what the path of each sample takes beside the
+    variable; on the device of the networks. Raises UserError on a gradient that is not finite.
     """
     checkpoint = None if work is None else work / "optimise.safetensors"
     weights = sorted((name, weight) for name, (weight, _) in problem.regularisers.items())
-    identity = fingerprint([start_B, targets_B], (settings.identity(), weights))
+    given = [start_B, targets_B] + ([] if condition_B is None else [condition_B])
+    identity = fingerprint(given, (settings.identity(), weights))
     state = None if checkpoint is None else load_state(checkpoint, identity, start_B.device)
     state = state or _begin(problem, start_B, settings)
     snapshot_steps = log_spaced(settings.steps, settings.snapshots)
     for step in progress(range(state.step, settings.steps + 1)):
         if step in snapshot_steps:
             state.snapshots[snapshot_steps.index(step)] = state.variable
-        _advance(problem, start_B, targets_B, settings, state, step)
+        _advance(problem, Samples(start_B, targets_B, condition_B), settings, state, step)
         state.step = step + 1
         if checkpoint is not None and state.step % settings.checkpoint_every == 0:
             save_state(checkpoint, state, identity)
@@ -119,15 +134,15 @@ def _begin(problem: Problem, start_B: Tensor, settings: Settings) -> State:
     )
 
 
-def _advance(problem: Problem, start_B: Tensor, targets_B: Tensor, settings: Settings, state: State, step: int) -> None:
+def _advance(problem: Problem, samples: Samples, settings: Settings, state: State, step: int) -> None:
     """Record step's values and, unless it is the last, move every active sample."""
     for rows in state.history.values():
         rows[step] = rows[max(step - 1, 0)]  # what a frozen sample keeps
     moving = step < settings.steps
     for chosen in state.active.nonzero().squeeze(1).split(settings.chunk):
-        start, targets, variable = start_B[chosen], targets_B[chosen], state.variable[chosen]
+        variable = state.variable[chosen]
         with torch.enable_grad() if moving else torch.no_grad():
-            loss, terms = _evaluate(problem, variable.requires_grad_(moving), start, targets, settings, step)
+            loss, terms = _evaluate(problem, variable.requires_grad_(moving), samples[chosen], settings, step)
         for name, values in terms.items():
             state.history[name][step, chosen] = values.detach().float()
         if settings.stop is not None:
@@ -138,24 +153,25 @@ def _advance(problem: Problem, start_B: Tensor, targets_B: Tensor, settings: Set
 
 
 def _evaluate(
-    problem: Problem, variable: Tensor, start: Tensor, targets: Tensor, settings: Settings, step: int
+    problem: Problem, variable: Tensor, samples: Samples, settings: Settings, step: int
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss (B,) averaged over views with its regularisers, and every term before its weight."""
     objective = torch.zeros(len(variable), device=variable.device)
     measured = torch.zeros_like(objective)
     views = settings.views if problem.view else 1
     with torch.autocast(variable.device.type, torch.bfloat16, enabled=settings.bf16):
-        scored = problem.path(variable)
+        given = () if samples.condition is None else (samples.condition,)
+        scored = problem.path(variable, *given)
         for i in range(views):
             seen = problem.view(scored, generator(settings.seed, "view", step, i)) if problem.view else scored
             scores = problem.score(seen)
-            objective = objective + problem.objective(scores, targets)
+            objective = objective + problem.objective(scores, samples.targets)
             with torch.no_grad():
-                measured = measured + problem.measure(scores, targets)
+                measured = measured + problem.measure(scores, samples.targets)
     loss = objective / views
     terms: dict[str, Tensor] = {"objective": loss, "score": measured / views}
     for name, (weight, regulariser) in problem.regularisers.items():
-        terms[name] = regulariser(variable, start)
+        terms[name] = regulariser(variable, samples.start)
         loss = loss + weight * terms[name]
     return loss, terms
 

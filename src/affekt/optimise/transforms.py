@@ -1,7 +1,7 @@
-"""Random views of a mel, against solutions that only one exact input satisfies.
+"""Random views of a mel or a waveform, against solutions that only one exact input satisfies.
 
-Axes: B batch, M mel bands, F frames; raw log mel (nats). All samples of a batch see the same view in a step, drawn
-from (seed, step, view) alone: so a sample's result does not depend on the samples beside it.
+Axes: B batch, M mel bands, F frames, T samples; raw log mel (nats). All samples of a batch see the same view in a
+step, drawn from (seed, step, view) alone: so a sample's result does not depend on the samples beside it.
 """
 
 import math
@@ -9,11 +9,14 @@ import math
 import torch
 from torch import Tensor
 
+from affekt.features.mel import HOP_LENGTH
+
 MAX_SHIFT_FRAMES = 12  # 0.14 s each way
 MAX_LEVEL_DB = 6.0
 NATS_PER_DB = math.log(10) / 20  # of magnitude
 MAX_MASK_FRAMES = 16
 MAX_MASK_BANDS = 8
+NOISE_DB = (-50.0, -25.0)  # of a waveform's root mean square
 
 
 def random_view(mel_BMF: Tensor, rng: torch.Generator) -> Tensor:
@@ -22,6 +25,19 @@ def random_view(mel_BMF: Tensor, rng: torch.Generator) -> Tensor:
     view_BMF = view_BMF + (2 * _uniform(rng) - 1) * MAX_LEVEL_DB * NATS_PER_DB
     view_BMF = mask(view_BMF, dim=2, width=_integer(0, MAX_MASK_FRAMES, rng), place=_uniform(rng))
     return mask(view_BMF, dim=1, width=_integer(0, MAX_MASK_BANDS, rng), place=_uniform(rng))
+
+
+def random_wave_view(wave_BT: Tensor, rng: torch.Generator) -> Tensor:
+    """Shift in time (silence fills the gap) and level, and add noise; same shape, differentiable."""
+    samples = _integer(-MAX_SHIFT_FRAMES * HOP_LENGTH, MAX_SHIFT_FRAMES * HOP_LENGTH, rng)
+    moved_BT = torch.nn.functional.pad(wave_BT, (max(samples, 0), max(-samples, 0)))
+    moved_BT = moved_BT[:, : wave_BT.shape[1]] if samples > 0 else moved_BT[:, moved_BT.shape[1] - wave_BT.shape[1] :]
+    low, high = NOISE_DB
+    size = 10 ** ((low + (high - low) * _uniform(rng)) / 20)
+    noise_T = size * torch.randn(wave_BT.shape[1], generator=rng).to(wave_BT.device)
+    level_B1 = wave_BT.detach().square().mean(1, keepdim=True).sqrt()
+    gain = math.exp((2 * _uniform(rng) - 1) * MAX_LEVEL_DB * NATS_PER_DB)
+    return gain * (moved_BT + level_B1 * noise_T)
 
 
 def shift_time(mel_BMF: Tensor, frames: int) -> Tensor:

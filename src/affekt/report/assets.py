@@ -40,7 +40,9 @@ class Sources:
     recognition: Path
     generation: Path
     vocoding: Path
-    maximise: Path
+    maximise: Path  # a folder for each recogniser, in it one for each prior
+    tradeoff: Path
+    content_fixed: Path
     hearing: Path
     gender_recognition: Path
     dream: Path

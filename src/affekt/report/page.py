@@ -11,6 +11,7 @@ from affekt.report import figures, values
 from affekt.report.assets import Assets, Sources
 from affekt.report.sections import (
     claims,
+    climbs,
     content,
     corpus,
     dream,
@@ -43,6 +44,7 @@ def render_page(
         "generation": generation.build(sources, assets, metrics, emotions, examples),
         "vocoding": vocoding.build(sources, assets, metrics, examples),
         "optimisation": optimised,
+        "climbs": climbs.build(sources, assets, metrics, [card["emotion"] for card in optimised["cards"]]),
         "dream": dream.build(sources, assets, metrics),
         "claims": claims.judge_run(metrics, [card["emotion"] for card in optimised["cards"]]),
         "parameters": parameters,

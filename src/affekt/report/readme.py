@@ -9,12 +9,12 @@ from affekt.core.files import atomic_path
 from affekt.corpora.table import EMOTIONS
 from affekt.evaluate.gender_protocols import WAYS
 from affekt.evaluate.protocols import PROTOCOLS
-from affekt.report.sections import gender
+from affekt.report.sections import gender, optimisation
 from affekt.report.sections.hearing import ENSEMBLES, NAMES, PUBLISHED, SVM, name_other_folds
 from affekt.report.values import p_value
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-PREFIX = "maximise/gan/recogniser"
+PREFIX = optimisation.PREFIX
 VOCODER_MEASURES = ("mel_l1", "stft", "pesq", "stoi", "f0_cents", "mos")
 VOCODERS = (("griffin_lim", "Griffin-Lim, {iterations} iterations"), ("istft", "iSTFT head, this project's"))
 
@@ -48,7 +48,7 @@ def recognition_table(results: Mapping[str, Any]) -> str:
     lines = ["| recognition, unseen speakers | UA | over folds | WA | macro-F1 | MFCC+SVM, same test | chance |"]
     lines.append("|---|---|---|---|---|---|---|")
     for model, svm, text in (
-        ("recogniser", "a", "recogniser (half a to b)"),
+        ("recogniser_mel_cnn", "a", "recogniser (half a to b)"),
         ("judge", "b", "judge (half b to a)"),
     ):
         get = lambda key: results[f"recognise/{model}/{key}"]  # noqa: B023, E731

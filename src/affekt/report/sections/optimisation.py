@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ FIRST = ("happy", "sad", "angry")  # whom the first screen shows first
 RATES = ("own_before", "own_after", "judge_before", "judge_after")
 PRIOR = ("prior_percentile_before", "prior_percentile")
 TESTS = ("p_holm", "p_chance", "judge_elsewhere", *PRIOR)
-PREFIX = "maximise/gan/recogniser"
+PRIOR_NAME, SHOWN = "gan", "mel_cnn"  # the prior and the recogniser that are shown in detail
+PREFIX = f"maximise/{PRIOR_NAME}/{SHOWN}"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Curves:
 
 def build(sources: Sources, assets: Assets, values: Values, examples: int) -> dict[str, Any]:
     """Context of the optimisation section and of the first screen."""
-    index = read_json(sources.maximise / "index.json")
+    index = read_json(_folder(sources) / "index.json")
     chance = values["recognise/chance/ua"]
     emotions = list(index["emotions"])
     seeds = round(values[f"{PREFIX}/seeds"])
@@ -59,9 +61,13 @@ def build(sources: Sources, assets: Assets, values: Values, examples: int) -> di
     }
 
 
+def _folder(sources: Sources) -> Path:
+    return sources.maximise / SHOWN / PRIOR_NAME
+
+
 def _load_curves(sources: Sources, index: Mapping[str, Any]) -> dict[str, Curves]:
-    own = load_array(sources.maximise / "curves.npy")[:, :, list(index["curves"]).index("score")]
-    judge = load_array(sources.maximise / "judge_probability.npy").mean(axis=2)
+    own = load_array(_folder(sources) / "curves.npy")[:, :, list(index["curves"]).index("score")]
+    judge = load_array(_folder(sources) / "judge_probability.npy").mean(axis=2)
     steps = list(index["snapshot_steps"])
     return {emotion: Curves(own[i].tolist(), judge[i].tolist(), steps) for i, emotion in enumerate(index["emotions"])}
 
@@ -84,14 +90,14 @@ def _rates(values: Values, emotion: str, trials: int) -> dict[str, Any]:
 def _pair(sources: Sources, assets: Assets, row: Mapping[str, Any]) -> dict[str, Any]:
     """One latent before and after: picture, sound, and what recogniser and judge believe of it."""
     emotion, number = row["emotion"], int(row["seed"]) + 1
-    mels = load_array(sources.maximise / row["mels"])
+    mels = load_array(_folder(sources) / row["mels"])
     pair: dict[str, Any] = {"number": number}
     for when, at in (("before", 0), ("after", -1)):
         name = f"{emotion}-{number}-{when}"
         words = f"{emotion}, latent {number}, {when} the optimisation"
         pair[when] = {
             "picture": assets.mel(name, mels[at], f"Mel: {words}"),
-            "player": assets.copied_sound(name, sources.maximise / row[f"audio_{when}"], words),
+            "player": assets.copied_sound(name, _folder(sources) / row[f"audio_{when}"], words),
             "own": row["own_probability"][at],
             "judge": row["judge_probability"][at],
         }
@@ -121,7 +127,7 @@ def _draw_curve(emotion: str, curves: Curves, chance: float) -> Any:
 
 def _animate(sources: Sources, assets: Assets, row: Mapping[str, Any], curves: Curves) -> Any:
     """The mel of one latent at every snapshot, with what recogniser and judge believe of that latent."""
-    mels, emotion, steps = load_array(sources.maximise / row["mels"]), row["emotion"], curves.snapshot_steps
+    mels, emotion, steps = load_array(_folder(sources) / row["mels"]), row["emotion"], curves.snapshot_steps
     frames = [
         Frame(np.asarray(mel_MF), step, own, judge)
         for mel_MF, step, own, judge in zip(mels, steps, row["own_probability"], row["judge_probability"], strict=True)

@@ -13,11 +13,18 @@ from affekt.report.values import Values
 
 # model, name for readers, half it trains on, half it is measured on
 MODELS = (
-    ("recogniser", "Recogniser (convolutional)", "a", "b"),
+    ("recogniser_mel_cnn", "Recogniser (mel CNN)", "a", "b"),
+    ("recogniser_mel_wavenet", "mel WaveNet", "a", "b"),
+    ("recogniser_mel_lstm", "mel LSTM", "a", "b"),
+    ("recogniser_audio_wavenet", "audio WaveNet", "a", "b"),
+    ("recogniser_audio_lstm", "audio LSTM", "a", "b"),
     ("mfcc_svm_a", "MFCC + SVM", "a", "b"),
     ("judge", "Judge (recurrent)", "b", "a"),
     ("mfcc_svm_b", "MFCC + SVM", "b", "a"),
 )
+
+
+SHOWN = {"recogniser_mel_cnn": "recogniser", "judge": "judge"}  # with confusions; their names in words and in CSS
 
 
 def build(sources: Sources, values: Values, emotions: list[str]) -> dict[str, Any]:
@@ -29,16 +36,17 @@ def build(sources: Sources, values: Values, emotions: list[str]) -> dict[str, An
     ]  # fmt: skip
     return {
         "rows": rows,
+        "ua": {model: values[f"recognise/{model}/ua"] for model in SHOWN},
         "chance_ua": values["recognise/chance/ua"],
         "majority": [(a, b, values[f"recognise/majority/wa_{a}"]) for a, b in (("a", "b"), ("b", "a"))],
         "recall_charts": [
-            (name, _recall_chart(values, emotions, model, svm))
-            for model, svm, name in (("recogniser", "mfcc_svm_a", "Recogniser"), ("judge", "mfcc_svm_b", "Judge"))
+            (name.capitalize(), _recall_chart(values, emotions, model, svm))
+            for (model, name), svm in zip(SHOWN.items(), ("mfcc_svm_a", "mfcc_svm_b"), strict=True)
         ],
         "confusions": [
-            {"model": model, "name": name.split(" (")[0], "tested": tested,
+            {"model": SHOWN[model], "name": name.split(" (")[0], "tested": tested,
              "rows": confusion_rows(sources.recognition / f"confusion_{model}.npy", emotions)}
-            for model, name, _, tested in MODELS if model in {"recogniser", "judge"}
+            for model, name, _, tested in MODELS if model in SHOWN
         ],
     }  # fmt: skip
 
@@ -49,8 +57,8 @@ def _recall_chart(values: Values, emotions: list[str], model: str, svm: str) -> 
     words = ", ".join(
         f"{e} {100 * r:.0f} % (SVM {100 * s:.0f} %)" for e, r, s in zip(emotions, recall, beside, strict=True)
     )
-    series = [charts.Series("MFCC + SVM", "baseline", beside), charts.Series(model, model, recall)]
-    label = f"Recall of the {model} by emotion: {words}"
+    series = [charts.Series("MFCC + SVM", "baseline", beside), charts.Series(SHOWN[model], SHOWN[model], recall)]
+    label = f"Recall of the {SHOWN[model]} by emotion: {words}"
     return charts.dots(label, emotions, series, 1.0, "%", chance=values["recognise/chance/ua"])
 
 
