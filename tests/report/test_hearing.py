@@ -127,7 +127,7 @@ def test_the_aid_that_costs_most_stands_on_top_and_every_aid_has_a_name(sources:
 
 def test_a_confusion_of_other_classes_is_refused(sources: Sources, tmp_path: Path) -> None:
     shutil.copytree(sources.hearing, tmp_path / "hearing")
-    shutil.copy(sources.maximise / "curves.npy", tmp_path / "hearing" / "confusion_ensemble.npy")
+    shutil.copy(sources.tradeoff / "curves.npy", tmp_path / "hearing" / "confusion_ensemble.npy")
     with pytest.raises(UserError, match=r"confusion_ensemble\.npy"):
         build(replace(sources, hearing=tmp_path / "hearing"))
 

@@ -157,7 +157,7 @@ def _climbs(values: Values, emotions: Sequence[str]) -> list[Claim]:
     free, held = (values[f"content_fixed/{way}/all/agreement"] for way in ("free", "held"))
     before, after = (values[f"content_fixed/held/all/judge_{when}"] for when in ("before", "after"))
     kept = Claim(
-        "Holding content keeps more of what is said, by a network that took no part, and still convinces the judge more",
+        "Holding content keeps more of what is said, by a network that took no part, and still convinces the judge",
         f"frames kept {percent(held)} against {percent(free)}; judge {percent(before)} to {percent(after)}",
         held > free and after > before,
     )
