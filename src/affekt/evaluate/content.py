@@ -66,8 +66,8 @@ def measure_content(
 
     `statement_accuracy`: of whole clips, and for each emotion `emotion/<emotion>/statement_accuracy`; `windows/`: of
     their middle 160 frames, with silence around shorter clips, as samples are heard. `frame_accuracy`: of frames;
-    `_within_1` counts a neighbouring part of the statement as right. `<accuracy>_chance`: of the best answer that is
-    always the same. `drift/` and `agreement/`: see `compare_pairs`.
+    `_within_1` counts a neighbouring part of the statement as right, `known_statement/`: see `score_frames`.
+    `<accuracy>_chance`: of the best answer that is always the same. `drift/` and `agreement/`: see `compare_pairs`.
     """
     device = next(network.parameters()).device
     heard = listen(network, Aligned.of(packed, rows, references, device))
@@ -110,10 +110,27 @@ def name_windows(network: ContentNetwork, packed: Packed, rows: np.ndarray, devi
 
 
 def score_frames(heard: Listened, segments: int) -> dict[str, float]:
-    """Accuracy over all frames of all clips, exact and within a part, each with that of the best constant answer."""
+    """Accuracy over all frames of all clips, exact and within a part, each with that of the best constant answer.
+
+    `known_statement/`: the answer is chosen among the parts of the clip's own statement, since words that statements
+    share belong to both.
+    """
     truth_F = torch.cat(heard.class_NF)
     answer_F = torch.cat([log_CF.argmax(0) for log_CF in heard.log_posterior_NCF])
-    constants = torch.arange(len(heard.log_posterior_NCF[0]))[:, None]
+    own_NCF = (
+        log_CF[segments * statement :][:segments]
+        for log_CF, statement in zip(heard.log_posterior_NCF, heard.statement_N.tolist(), strict=True)
+    )
+    part_F, own_F = truth_F % segments, torch.cat([own_CF.argmax(0) for own_CF in own_NCF])
+    classes = len(heard.log_posterior_NCF[0])
+    figures = _accuracies(truth_F, answer_F, classes, segments)
+    return figures | {
+        f"known_statement/{key}": value for key, value in _accuracies(part_F, own_F, segments, segments).items()
+    }
+
+
+def _accuracies(truth_F: Tensor, answer_F: Tensor, classes: int, segments: int) -> dict[str, float]:
+    constants = torch.arange(classes)[:, None]
     return {
         "frame_accuracy": float((answer_F == truth_F).double().mean()),
         "frame_accuracy_chance": majority(truth_F.numpy()),

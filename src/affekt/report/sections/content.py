@@ -15,6 +15,8 @@ ACCURACIES = {
     "windows/statement_accuracy": "Statement, windows of 160 frames",
     "frame_accuracy": "Part of the statement, frames",
     "frame_accuracy_within_1": "The same, a neighbouring part counts too",
+    "known_statement/frame_accuracy": "Part, when the statement is told",
+    "known_statement/frame_accuracy_within_1": "The same, a neighbouring part counts too",
 }
 
 
