@@ -24,7 +24,7 @@ from affekt.core.devices import set_up
 from affekt.core.files import write_json
 from affekt.core.parallel import run_parallel
 from affekt.core.params import GanParams, PublishedGanParams
-from affekt.evaluate.generation import Reference, frechet_distance, hear, neighbourhoods
+from affekt.evaluate.generation import Heard, Reference, frechet_distance, hear, neighbourhoods
 from affekt.features.crops import Crops
 from affekt.features.packed import Packed
 from affekt.features.unit_range import from_unit
@@ -39,7 +39,7 @@ from pipeline.generation import sample
 
 CPU = torch.device("cpu")
 ENDLESS = 1_000_000
-WARM_UP, TIMED = 4, 16  # steps; a multiple of the steps between penalties is timed
+WARM_UP, TIMED = 2, 8  # steps; as many are timed as lie between penalties
 PENALTIES: dict[str, dict[str, Any]] = {
     "relativistic_r1_r2": {"loss": "relativistic", "r1": 1.0, "r2": 1.0},
     "logistic_r1": {"loss": "logistic", "r1": 1.0, "r2": 0.0},
@@ -47,7 +47,6 @@ PENALTIES: dict[str, dict[str, Any]] = {
 }
 EMA = 0.99  # of short trainings; the preset's average is of a longer one's last steps
 PUBLISHED_CHANNELS = (32, 16)  # half and a quarter of the published widths
-FIGURES = ("frechet", "precision", "recall", "density", "coverage")
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,11 @@ class Task:
     seconds: float
     seed: int
     folders: dict[str, Path]
+    real: Heard
 
-    def load(self) -> tuple[Packed, Crops]:
+    def load(self) -> Crops:
         packed = Packed.load(self.folders["prepared"], self.folders["features"])
-        return packed, Crops.of_half(packed, "a", CPU)
+        return Crops.of_half(packed, "a", CPU)
 
     def method(self, crops: Crops) -> GanMethod | PublishedGanMethod:
         if isinstance(self.params, GanParams):
@@ -103,7 +103,7 @@ def affordable_steps(task: Task, crops: Crops) -> int:
 
 def train_variant(task: Task) -> dict[str, float]:
     """Train a variant for its budget and measure its samples."""
-    packed, crops = task.load()
+    crops = task.load()
     steps = affordable_steps(task, crops)
     method = task.method(crops)
     task_params = task.params.model_copy(update={"steps": steps})
@@ -116,29 +116,40 @@ def train_variant(task: Task) -> dict[str, float]:
     generator: nn.Module = method.generator
     if isinstance(method, GanMethod):
         generator = averaged_generator(method, result.ema["generator"], seeds.generator(task.seed, "statistics"))
-    return {"steps": float(steps), "processor_seconds": spent, **measure(task, generator, packed, crops)}
+    return {"steps": float(steps), "processor_seconds": spent, **measure(task, generator)}
 
 
-def measure(task: Task, generator: nn.Module, packed: Packed, crops: Crops) -> dict[str, float]:
-    """The figures of a generator's samples, and those of real clips in their place."""
+def measure(task: Task, generator: nn.Module) -> dict[str, float]:
+    """The figures of a generator's samples."""
     judge = load_model(task.folders["judge"], RecurrentRecogniser, CPU)
-    unseen = Crops.of_half(packed, "b", CPU)
-    real = Reference.draw(judge, crops, unseen, len(crops.frames), seeds.generator(task.seed, "real"))
-    fake_NMF = sample(generator, len(real.real_NMF), seeds.generator(task.seed, "latent"), CPU)
+    fake_NMF = sample(generator, len(task.real.classes), seeds.generator(task.seed, "latent"), CPU)
     if isinstance(task.params, PublishedGanParams):
         fake_NMF = from_unit(fake_NMF)
-    figures = {}
-    for ending, heard in (("", hear(judge, fake_NMF)), ("_real", real.other)):
-        found = neighbourhoods(real.real.features, heard.features)
-        found["frechet"] = frechet_distance(real.real.features, heard.features)
-        figures |= {f"{key}{ending}": found[key] for key in FIGURES}
-    rescaled = hear(judge, from_unit(real.other_NMF))
-    return figures | {"frechet_rescaled": frechet_distance(real.real.features, rescaled.features)}
+    return compare_with(task.real, hear(judge, fake_NMF))
+
+
+def compare_with(real: Heard, other: Heard) -> dict[str, float]:
+    """Distances of two sets in the judge's feature space."""
+    distance = frechet_distance(real.features, other.features)
+    return {"frechet": distance, **neighbourhoods(real.features, other.features)}
+
+
+def hear_reals(folders: dict[str, Path], seed: int) -> tuple[Heard, dict[str, float]]:
+    """Real windows as the judge hears them, and what other real ones score beside them, as they are and rescaled."""
+    packed = Packed.load(folders["prepared"], folders["features"])
+    judge = load_model(folders["judge"], RecurrentRecogniser, CPU)
+    train, unseen = (Crops.of_half(packed, half, CPU) for half in "ab")
+    drawn = Reference.draw(judge, train, unseen, len(train.frames), seeds.generator(seed, "real"))
+    rescaled = hear(judge, from_unit(drawn.other_NMF))
+    figures = {f"real/{key}": value for key, value in compare_with(drawn.real, drawn.other).items()}
+    return drawn.real, figures | {
+        f"real_rescaled/{key}": value for key, value in compare_with(drawn.real, rescaled).items()
+    }
 
 
 def compare_costs(tasks: dict[str, Task], gan: GanParams, rounds: int) -> dict[str, float]:
     """What a step of the published recipe costs beside one of ours, in turns in one process; and steps for steps."""
-    _, crops = tasks["relativistic_r1_r2"].load()
+    crops = tasks["relativistic_r1_r2"].load()
     work = {}
     for name, turn in (("relativistic_r1_r2", gan.r1_every), *((f"published_{c}", 1) for c in PUBLISHED_CHANNELS)):
         method = tasks[name].method(crops)
@@ -169,13 +180,16 @@ def main() -> None:
     arguments = parser.parse_args()
     params = load_preset(arguments.preset)
     folders = {name: getattr(arguments, name) for name in ("prepared", "features", "judge")}
+    device = set_up("cpu", 1)
+    real, figures = hear_reals(folders, arguments.seed)
     tasks = {
-        name: Task(name, changed, arguments.seconds, arguments.seed, folders)
+        name: Task(name, changed, arguments.seconds, arguments.seed, folders, real)
         for name, changed in variants(params.gan, params.published_gan).items()
     }
-    device = set_up("cpu", 1)
-    shown = argparse.Namespace(**{k: v for k, v in vars(arguments).items() if k not in folders})
-    results = {**describe(shown, device), "weights": "trained"} | compare_costs(tasks, params.gan, arguments.rounds)
+    shown = argparse.Namespace(**{key: value for key, value in vars(arguments).items() if key not in folders})
+    results = {**describe(shown, device), "weights": "trained", **figures}
+    results |= compare_costs(tasks, params.gan, arguments.rounds)
+    print("\n".join(f"{key} {value:.3f}" for key, value in results.items() if "/" in key and isinstance(value, float)))
     rows = run_parallel(train_variant, list(tasks.values()), arguments.workers, "variants")
     for name, row in zip(tasks, rows, strict=True):
         results |= {f"train/{name}/{key}": value for key, value in row.items()}

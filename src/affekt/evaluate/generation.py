@@ -8,6 +8,7 @@ Axes: N samples (or K, another set), D features, M mel bands, F frames.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -137,7 +138,7 @@ class Reference:
     other_NMF: Tensor  # of the other half
     real: Heard
     other: Heard
-    nearest_unseen: float  # mean distance of windows of other speakers to the nearest training window, nepers
+    unseen_NMF: Tensor  # of other speakers
 
     @classmethod
     def draw(cls, judge: nn.Module, train: Crops, unseen: Crops, most: int, rng: torch.Generator) -> "Reference":
@@ -149,8 +150,12 @@ class Reference:
         first_B, second_B = disjoint_halves(len(train.frames), samples, rng)
         real_NMF, other_NMF = train.draw(first_B, rng), train.draw(second_B, rng)
         unseen_NMF = unseen.draw(torch.randint(len(unseen.frames), (samples,), generator=rng), rng)
-        nearest = float(nearest_training(unseen_NMF, train).mean())
-        return cls(train, real_NMF, other_NMF, hear(judge, real_NMF), hear(judge, other_NMF), nearest)
+        return cls(train, real_NMF, other_NMF, hear(judge, real_NMF), hear(judge, other_NMF), unseen_NMF)
+
+    @cached_property
+    def nearest_unseen(self) -> float:
+        """Mean distance of other speakers' windows to their nearest training window, nepers."""
+        return float(nearest_training(self.unseen_NMF, self.train).mean())
 
 
 def measure_generation(
