@@ -21,6 +21,7 @@ from affekt.core.devices import hardware, set_up
 from affekt.core.files import write_json
 from affekt.models.gan import Generator
 from affekt.models.mel_networks import MelCNN
+from affekt.models.published_gan import LATENT
 from affekt.optimise.maximise import Plan, Voice, maximise, settings_for
 from bench import seed0
 
@@ -58,7 +59,7 @@ def contestants(arguments: argparse.Namespace, device: torch.device) -> dict[str
         return sum(ours(Plan.of(1, [label]), arguments.one_steps) for label in LABELS[: arguments.one])
 
     def prototype() -> int:
-        z = torch.randn(1, seed0.LATENT, 1, 1, device=device)
+        z = torch.randn(1, LATENT, device=device)
         seed0.maximise_one(old_generator, old_classifier, z, 1, arguments.seed0_steps)
         return arguments.seed0_steps
 

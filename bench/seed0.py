@@ -1,16 +1,15 @@
-"""Seed 0's activation maximisation, rebuilt at its published sizes: networks and one-at-a-time recipe.
+"""Seed 0's activation maximisation, rebuilt at its published sizes: its recogniser and one-at-a-time recipe.
 
 Written from the facts in SEEDS.md (sections 0.3 and 0.4), for throughput only: the weights are random, since the
 published ones cannot be had and do not change what a step costs. Where the facts are silent (padding of the
 convolutions) the usual choice, the output as large as the input, is taken.
 """
 
-from itertools import pairwise
-
 import torch
 from torch import Tensor, nn
 
-LATENT = 512
+from affekt.models.published_gan import PublishedGenerator
+
 MEL_SHAPE = (80, 160)  # bands, frames
 ITERATIONS = 301
 LEARNING_RATE = 0.01
@@ -18,27 +17,6 @@ LEARNING_RATE_DECAY = 0.99  # each iteration
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 NORM_WEIGHT = 100.0  # of ||z||^2 / N with N = 80 * 160
-GENERATOR_PARAMETERS = 15_863_619
-MEL_CNN_PARAMETERS = 1_560_964
-
-
-class Seed0Generator(nn.Module):
-    """z (B, 512, 1, 1) -> mel (B, 1, 80, 160) in [0, 1]."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        widths = (512, 256, 128, 64, 1)
-        layers: list[nn.Module] = [*_up(nn.ConvTranspose2d(LATENT, widths[0], (5, 10)))]
-        for before, after in pairwise(widths):
-            layers += _up(nn.ConvTranspose2d(before, after, 4, 2, 1))
-        self.net = nn.Sequential(*layers, nn.Sigmoid())
-
-    def forward(self, z_BL11: Tensor) -> Tensor:
-        return self.net(z_BL11)
-
-
-def _up(convolution: nn.ConvTranspose2d) -> list[nn.Module]:
-    return [convolution, nn.BatchNorm2d(convolution.out_channels), nn.LeakyReLU(0.2)]
 
 
 class Seed0MelCnn(nn.Module):
@@ -56,10 +34,10 @@ class Seed0MelCnn(nn.Module):
         return self.head(self.features(mel_B1MF).mean(dim=(2, 3)))
 
 
-def build(seed: int = 0) -> tuple[Seed0Generator, Seed0MelCnn]:
+def build(seed: int = 0) -> tuple[PublishedGenerator, Seed0MelCnn]:
     """Both networks as the recipe uses them: evaluation mode, weights frozen."""
     torch.manual_seed(seed)
-    generator, classifier = Seed0Generator().eval(), Seed0MelCnn().eval()
+    generator, classifier = PublishedGenerator().eval(), Seed0MelCnn().eval()
     return generator.requires_grad_(False), classifier.requires_grad_(False)
 
 
@@ -89,12 +67,12 @@ class Adam:
 def maximise_one(
     generator: nn.Module, classifier: nn.Module, z: Tensor, target: int, iterations: int = ITERATIONS
 ) -> Tensor:
-    """Optimise one latent (1, 512, 1, 1) towards one emotion; returns the final latent."""
+    """Optimise one latent (1, 512) towards one emotion; returns the final latent."""
     z = z.detach().clone()
     adam = Adam(z)
     for _ in range(iterations):
         z.requires_grad_(True)
-        loss = objective(classifier(generator(z)), z, target)
+        loss = objective(classifier(generator(z)[:, None]), z, target)
         (gradient,) = torch.autograd.grad(loss, z)
         z = adam.step(z.detach(), gradient)
     return z

@@ -7,9 +7,11 @@ from torch import Tensor, nn
 
 from affekt.evaluate.generation import (
     Heard,
+    Reference,
     disjoint_halves,
     diversity,
     frechet_distance,
+    hear,
     measure_condition,
     measure_generation,
     nearest_training,
@@ -135,10 +137,29 @@ class ToyJudge(nn.Module):
         return self.embed(mel_BMF)[:, :2]
 
 
+class CountingJudge(ToyJudge):
+    """Counts the mels that it hears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = 0
+
+    def embed(self, mel_BMF: Tensor, frames_B: Tensor | None = None) -> Tensor:
+        self.heard += len(mel_BMF)
+        return super().embed(mel_BMF, frames_B)
+
+
 def test_real_mels_as_samples_score_as_real_ones_do() -> None:
     train, unseen = noise_crops((160,) * 120, 0), noise_crops((160,) * 30, 1)
     fake_NMF = noise_crops((160,) * 60, 2).cut(torch.arange(60), torch.zeros(60, dtype=torch.long))
-    got = measure_generation(fake_NMF, ToyJudge(), train, unseen, ("left", "right"), rng())
+    judge = CountingJudge()
+    reference = Reference.draw(judge, train, unseen, 200, rng())
+    of_reals = judge.heard
+
+    def measured(mel_NMF: Tensor) -> dict[str, float]:
+        return measure_generation(mel_NMF, hear(ToyJudge(), mel_NMF), reference, ("left", "right"))
+
+    got = measured(fake_NMF)
     assert got["frechet"] < 3 * got["frechet_floor"]
     assert got["precision"] > 0.8
     assert got["recall"] > 0.8
@@ -146,10 +167,18 @@ def test_real_mels_as_samples_score_as_real_ones_do() -> None:
     assert got["nearest_train"] == pytest.approx(got["nearest_train_real"], rel=0.02)
     assert got["judged/left"] + got["judged/right"] == 1
     assert got["samples"] == 60
-    collapsed = measure_generation(fake_NMF[:1].expand(60, -1, -1), ToyJudge(), train, unseen, ("left", "right"), rng())
+    collapsed = measured(fake_NMF[:1].expand(60, -1, -1))
     assert collapsed["diversity"] == 0
     assert collapsed["recall"] < 0.1
     assert collapsed["frechet"] > 3 * got["frechet"]
+    assert judge.heard == of_reals, "real clips are heard once for all generators"
+
+
+def test_the_reference_is_no_larger_than_half_the_clips_or_what_is_asked_for() -> None:
+    train, unseen = noise_crops((160,) * 21, 0), noise_crops((160,) * 3, 1)
+    assert len(Reference.draw(ToyJudge(), train, unseen, 200, rng()).real.classes) == 10
+    reference = Reference.draw(ToyJudge(), train, unseen, 7, rng())
+    assert [len(part) for part in (reference.real_NMF, reference.other_NMF, reference.unseen_NMF)] == [7, 7, 7]
 
 
 def test_wishes_are_counted_by_class() -> None:

@@ -77,6 +77,13 @@ def test_gender_leakage_and_dream_are_told(complete: dict[str, Any]) -> None:
     assert "| block2 | -0.200 | 0.100 | 0.900 | 0.760 |" in text
 
 
+def test_the_published_recipe_is_told_where_it_was_run(complete: dict[str, Any]) -> None:
+    told = "The published recipe on the same clips, with as much processor time: 20.500, precision 0.62, recall 0.31."
+    assert told in render_results(complete)
+    without = {key: value for key, value in complete.items() if not key.startswith("generate/published_gan/")}
+    assert "published recipe" not in render_results(without)
+
+
 @pytest.mark.parametrize("key", ["recognise/mel_lstm/ua_mean", "gender/gender_slow_joint/p_holm"])
 def test_a_missing_figure_of_the_benchmark_is_named(complete: dict[str, Any], key: str) -> None:
     del complete[key]

@@ -69,6 +69,11 @@ def test_a_conditional_gan_has_to_say_what_it_is_asked_for() -> None:
     assert any("asked for" in text for text in missed({"generate/cgan/judge_accuracy_ratio": 0.59}))
 
 
+def test_the_gan_has_to_be_nearer_to_real_speech_than_the_published_recipe() -> None:
+    assert not any("published recipe" in text for text in missed({"generate/published_gan/frechet": 9.3}))
+    assert any("published recipe" in text for text in missed({"generate/published_gan/frechet": 9.2}))
+
+
 def test_the_benchmark_has_its_claims() -> None:
     assert not any("Mel WaveNet" in text for text in missed({}))
     assert any("Mel WaveNet beats" in text for text in missed({"recognise/mel_wavenet/ua_mean": 0.12}))

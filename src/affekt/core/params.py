@@ -190,6 +190,14 @@ class ContentParams(Section):
     steps: Count
 
 
+class PublishedGanParams(Section):
+    channels: Annotated[int, Field(ge=4, le=256)]  # 64 as published
+    steps: Count  # of the generator; the discriminator takes five for each
+    batch: Annotated[int, Field(ge=2)]
+    lr: Positive
+    bf16: bool
+
+
 class VocoderParams(Section):
     channels: Annotated[int, Field(ge=8, le=2048)]
     blocks: Annotated[int, Field(ge=1, le=64)]
@@ -254,6 +262,7 @@ class Params(Section):
     content: ContentParams
     gan: GanParams
     cgan: CganParams
+    published_gan: PublishedGanParams
     vocoder: VocoderParams
     networks: NetworksParams
     benchmark: BenchmarkParams

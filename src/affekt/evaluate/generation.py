@@ -8,6 +8,7 @@ Axes: N samples (or K, another set), D features, M mel bands, F frames.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -125,31 +126,58 @@ def disjoint_halves(clips: int, samples: int, rng: torch.Generator) -> tuple[Ten
     return order[:samples], order[clips // 2 : clips // 2 + samples]
 
 
-def measure_generation(
-    fake_NMF: Tensor, judge: nn.Module, train: Crops, unseen: Crops, classes: tuple[str, ...], seed: torch.Generator
-) -> dict[str, float]:
-    """All figures of a set of generated mels (normalised), keys without prefix.
+@dataclass(frozen=True)
+class Reference:
+    """Real windows beside which generated ones are measured; drawn and heard once, for all generators.
 
-    `train` holds the clips that the generator was trained on, `unseen` those of other speakers. `x_real` is what real
-    clips score where the generator scores `x`: one half of the training clips against the other, or unseen clips.
+    `train` holds the clips that the generators were trained on.
     """
-    # No real clip may occur twice: near-copies would shrink the neighbourhoods that precision and recall look at.
-    samples = min(len(fake_NMF), len(train.frames) // 2)
-    fake_NMF = fake_NMF[:samples]
-    first_B, second_B = disjoint_halves(len(train.frames), samples, seed)
-    real_NMF, other_NMF = train.draw(first_B, seed), train.draw(second_B, seed)
-    clip_B = torch.randint(len(unseen.frames), (samples,), generator=seed)
-    unseen_NMF = unseen.draw(clip_B, seed)
-    real, other, fake = (hear(judge, mel) for mel in (real_NMF, other_NMF, fake_NMF))
+
+    train: Crops
+    real_NMF: Tensor  # of one half of the training clips
+    other_NMF: Tensor  # of the other half
+    real: Heard
+    other: Heard
+    unseen_NMF: Tensor  # of other speakers
+
+    @classmethod
+    def draw(cls, judge: nn.Module, train: Crops, unseen: Crops, most: int, rng: torch.Generator) -> "Reference":
+        """Draw `most` windows of each kind, or half as many as there are training clips.
+
+        No real clip may occur twice: near-copies would shrink the neighbourhoods that precision and recall look at.
+        """
+        samples = min(most, len(train.frames) // 2)
+        first_B, second_B = disjoint_halves(len(train.frames), samples, rng)
+        real_NMF, other_NMF = train.draw(first_B, rng), train.draw(second_B, rng)
+        unseen_NMF = unseen.draw(torch.randint(len(unseen.frames), (samples,), generator=rng), rng)
+        return cls(train, real_NMF, other_NMF, hear(judge, real_NMF), hear(judge, other_NMF), unseen_NMF)
+
+    @cached_property
+    def nearest_unseen(self) -> float:
+        """Mean distance of other speakers' windows to their nearest training window, nepers."""
+        return float(nearest_training(self.unseen_NMF, self.train).mean())
+
+
+def measure_generation(
+    fake_NMF: Tensor, heard: Heard, reference: Reference, classes: tuple[str, ...]
+) -> dict[str, float]:
+    """All figures of a set of generated mels (normalised) and what the judge makes of them, keys without prefix.
+
+    `x_real` is what real clips score where the generator scores `x`: one half of the training clips against the other,
+    or clips of other speakers. As many samples are measured as the reference has windows.
+    """
+    real, other = reference.real, reference.other
+    samples = len(real.classes)
+    fake_NMF, fake = fake_NMF[:samples], Heard(heard.features[:samples], heard.classes[:samples])
     figures = {
         "frechet": frechet_distance(real.features, fake.features),
         "frechet_floor": frechet_distance(real.features, other.features),
         **neighbourhoods(real.features, fake.features),
         **{f"{k}_real": v for k, v in neighbourhoods(real.features, other.features).items()},
         "diversity": diversity(fake_NMF),
-        "diversity_real": diversity(real_NMF),
-        "nearest_train": float(nearest_training(fake_NMF, train).mean()),
-        "nearest_train_real": float(nearest_training(unseen_NMF, train).mean()),
+        "diversity_real": diversity(reference.real_NMF),
+        "nearest_train": float(nearest_training(fake_NMF, reference.train).mean()),
+        "nearest_train_real": reference.nearest_unseen,
         "samples": float(samples),
     }
     for label, name in enumerate(classes):

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from affekt.core.errors import UserError
 from affekt.features.mel import LOG_FLOOR, normalise
+from affekt.features.packed import Packed
 
 N_FRAMES = 160  # 1.86 s
 
 
 @dataclass(frozen=True)
 class Crops:
-    """The training half's mels on the device, and the table that finds clips in them."""
+    """The mels of some clips on the device, and the table that finds clips in them."""
 
     mel: Tensor  # (N, M), normalised
     offsets: Tensor  # int64, first frame of each clip
@@ -36,6 +37,12 @@ class Crops:
             torch.from_numpy(ends - frames),
             torch.from_numpy(np.array(frames, np.int64)),
         )
+
+    @classmethod
+    def of_half(cls, packed: Packed, half: str, device: torch.device) -> "Crops":
+        """Take the clips of half a, on which generators train, or of half b."""
+        chosen = packed.clips["half"].to_numpy() == half
+        return cls.of(packed.mel, packed.offsets[chosen], packed.frames[chosen], device)
 
     def draw(self, clip_B: Tensor, rng: torch.Generator) -> Tensor:
         """Cut a window of N_FRAMES from each clip, at random; normalised (B, M, F).

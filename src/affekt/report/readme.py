@@ -15,6 +15,7 @@ from affekt.report.values import p_value
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 PREFIX = optimisation.PREFIX
+PUBLISHED_GAN = "generate/published_gan/frechet"  # runs of before it was rebuilt have none
 VOCODER_MEASURES = ("mel_l1", "stft", "pesq", "stoi", "f0_cents", "mos")
 VOCODERS = (("griffin_lim", "Griffin-Lim, {iterations} iterations"), ("istft", "iSTFT head, this project's"))
 
@@ -163,12 +164,19 @@ def dream_table(results: Mapping[str, Any]) -> str:
 
 
 def generation_line(results: Mapping[str, Any]) -> str:
-    """The GAN's distance from real mels beside the floor."""
+    """The GAN's distance from real mels beside the floor, and beside the published recipe's where that was run."""
     get = lambda key: results[f"generate/gan/{key}"]  # noqa: E731
-    return (
+    line = (
         f"Mel GAN: Fréchet distance in the judge's feature space {get('frechet'):.3f} (real against real "
         f"{get('frechet_floor'):.3f}), precision {get('precision'):.2f}, recall {get('recall'):.2f}; distance to the "
         f"nearest training window {get('nearest_train'):.2f} (unseen real clips {get('nearest_train_real'):.2f})."
+    )
+    if PUBLISHED_GAN not in results:
+        return line
+    published = {key: results[f"generate/published_gan/{key}"] for key in ("frechet", "precision", "recall")}
+    return (
+        f"{line} The published recipe on the same clips, with as much processor time: {published['frechet']:.3f}, "
+        f"precision {published['precision']:.2f}, recall {published['recall']:.2f}."
     )
 
 

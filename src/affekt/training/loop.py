@@ -35,6 +35,8 @@ class OptimSpec:
     weight_decay: float = 0.0
     schedule: str = "constant"  # see training/schedules.py
     clip: float | None = None  # largest gradient norm
+    decay: float = 1.0  # what the rate is multiplied by besides, every `decay_every` steps
+    decay_every: int = 1
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,14 @@ class LoopState:
         if spec.clip is not None:
             nn.utils.clip_grad_norm_(parameters, spec.clip)
         for group in optimiser.param_groups:
-            group["lr"] = spec.lr * factor(spec.schedule, self.step, self.settings.steps) * self.plateau.factor
+            group["lr"] = self.rate(spec)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
+
+    def rate(self, spec: OptimSpec) -> float:
+        """Return an optimiser's learning rate at this step."""
+        decayed = spec.lr * spec.decay ** (self.step // spec.decay_every)
+        return decayed * factor(spec.schedule, self.step, self.settings.steps) * self.plateau.factor
 
     @torch.no_grad()
     def average(self) -> None:

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from affekt.core import seeds
 from affekt.core.params import GanParams
 from affekt.features.crops import Crops
@@ -23,9 +21,8 @@ def train_prior(stage: "Stage", params: GanParams, condition: str | None = None)
     `condition`: what the classes are, as `labels_of` knows them; None for a GAN without.
     """
     packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
-    half = np.flatnonzero(packed.clips["half"].to_numpy() == "a")
-    crops = Crops.of(packed.mel, packed.offsets[half], packed.frames[half], stage.device)
-    label_N = None if condition is None else labels_of(packed.clips.iloc[half], condition)
+    crops = Crops.of_half(packed, "a", stage.device)
+    label_N = None if condition is None else labels_of(packed.clips[packed.clips["half"] == "a"], condition)
     classes = CLASSES[condition] if condition else 0
     method = GanMethod(params, crops, stage.seed("init"), stage.device, label_N, classes)
     settings = TrainSettings(

@@ -9,8 +9,8 @@ from affekt.report.assets import Assets, Sources
 from affekt.report.values import Values, percent
 
 SAMPLES_PER_EXAMPLE = 2  # samples are short and alike: twice as many as elsewhere
-GANS = {"gan": "GAN", "cgan": "conditional GAN"}
-GAN, CONDITIONAL = "generate/gan", "generate/cgan"
+GANS = {"gan": "GAN", "cgan": "conditional GAN", "published_gan": "published recipe"}
+GAN, CONDITIONAL, PUBLISHED = (f"generate/{gan}" for gan in GANS)
 # name for readers, key, key of what real clips score, digits, which way is better
 MEASURES = (
     ("Fréchet distance", "frechet", "frechet_floor", 2, "lower"),
@@ -29,6 +29,7 @@ def build(sources: Sources, assets: Assets, values: Values, emotions: list[str],
     return {
         "cards": {gan: _cards(sources, assets, gan, index[gan][: SAMPLES_PER_EXAMPLE * examples]) for gan in GANS},
         "rows": _rows(values),
+        "rescaled": values[f"{PUBLISHED}/frechet_rescaled"],
         "judged_chart": _judged_chart(values, emotions),
         "wished_chart": _wished_chart(values, emotions),
         "wished": {key: values[f"{CONDITIONAL}/judge_accuracy{ending}"] for key, ending in
@@ -53,7 +54,7 @@ def _cards(sources: Sources, assets: Assets, gan: str, rows: list[dict[str, Any]
 def _rows(values: Values) -> list[dict[str, Any]]:
     """Each figure of the GANs with what real speech scores on the same measure."""
     return [
-        {"name": name, "gan": values[f"{GAN}/{key}"], "cgan": values[f"{CONDITIONAL}/{key}"],
+        {"name": name, "made": [values[f"generate/{gan}/{key}"] for gan in GANS],
          "real": values[f"{GAN}/{real}"], "digits": digits, "better": better}
         for name, key, real, digits, better in MEASURES
     ]  # fmt: skip
