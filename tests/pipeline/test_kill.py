@@ -15,7 +15,8 @@ from affekt.core.files import load_tensors
 pytestmark = pytest.mark.slow
 
 Start = Callable[..., Process]
-CHECKPOINTS = dict.fromkeys(("recogniser", "judge", "gan", "vocoder"), "checkpoint") | {"maximise": "optimise"}
+TRAINED = ("recogniser", "judge", "gan", "vocoder", "waveglow")
+CHECKPOINTS = dict.fromkeys(TRAINED, "checkpoint") | {"maximise": "optimise"}
 
 
 def remove_outs(folder: Path, stage: str) -> None:

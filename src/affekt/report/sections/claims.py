@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from affekt.report.sections import gender, hearing
-from affekt.report.sections.vocoding import MEASURES
+from affekt.report.sections.vocoding import BASELINE, MEASURES, SYSTEMS
 from affekt.report.values import SIGNIFICANT, Values, number, p_value, percent
 
 LEAST_SNR_DB = 40.0
@@ -107,12 +107,14 @@ def _generation(values: Values) -> list[Claim]:
 
 
 def _vocoding(values: Values) -> list[Claim]:
+    """Each trained vocoder against Griffin-Lim by each measure."""
     claims = []
-    for key, name, digits, better in MEASURES:
-        own, beside = values[f"vocoder/istft/{key}"], values[f"vocoder/griffin_lim/{key}"]
-        wins: Callable[[float, float], bool] = (lambda a, b: a < b) if better == "lower" else (lambda a, b: a > b)
-        text = f"The iSTFT vocoder beats Griffin-Lim: {name.split(',')[0]}"
-        claims.append(Claim(text, f"{number(own, digits)} against {number(beside, digits)}", wins(own, beside)))
+    for system, title in SYSTEMS:
+        for key, name, digits, better in MEASURES if system != BASELINE else ():
+            own, beside = values[f"vocoder/{system}/{key}"], values[f"vocoder/{BASELINE}/{key}"]
+            wins: Callable[[float, float], bool] = (lambda a, b: a < b) if better == "lower" else (lambda a, b: a > b)
+            text = f"{title} beats Griffin-Lim: {name.split(',')[0]}"
+            claims.append(Claim(text, f"{number(own, digits)} against {number(beside, digits)}", wins(own, beside)))
     return claims
 
 

@@ -1,4 +1,4 @@
-"""From mel to sound: the project's vocoder beside Griffin-Lim, on clips of speakers it never heard."""
+"""From mel to sound: the trained vocoders beside Griffin-Lim, on clips of speakers they never heard."""
 
 from typing import Any
 
@@ -6,7 +6,8 @@ from affekt.core.files import read_json
 from affekt.report.assets import Assets, Sources
 from affekt.report.values import Values
 
-SYSTEMS = (("istft", "iSTFT"), ("griffin_lim", "Griffin-Lim"))
+BASELINE = "griffin_lim"
+SYSTEMS = (("istft", "iSTFT vocoder"), ("waveglow", "WaveGlow"), (BASELINE, "Griffin-Lim"))
 # key, name for readers, digits, which way is better
 MEASURES = (
     ("mel_l1", "Mel L1, natural log", 3, "lower"),
@@ -28,7 +29,7 @@ def build(sources: Sources, assets: Assets, values: Values, examples: int) -> di
         real = values[f"vocoder/real/{key}"] if key == "mos" else None
         rows.append({"name": name, "better": better, "digits": digits, "figures": figures, "best": best, "real": real})
     clips = [_clip(sources, assets, clip) for clip in _spread(sources, examples)]
-    return {"rows": rows, "measured": round(values["vocoder/clips"]), "clips": clips}
+    return {"systems": SYSTEMS, "rows": rows, "measured": round(values["vocoder/clips"]), "clips": clips}
 
 
 def _spread(sources: Sources, examples: int) -> list[dict[str, Any]]:
