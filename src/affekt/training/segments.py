@@ -1,38 +1,58 @@
-"""Random segments of packed audio, read where it lies: what vocoders train on.
+"""Random segments of packed audio, read from the disk as they are drawn.
 
 Axes: B batch, T samples.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from affekt.core.errors import UserError
+from affekt.core.files import load_array, load_table
 
-GAIN_DB = 6.0  # a segment's level is moved by up to this much: recordings of others are not levelled as the corpus
+FULL_SCALE = 32768
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Clips back to back in one array of int16, which may be a memory map; `offsets` and `frames` in samples."""
+
+    audio_T: np.ndarray
+    offsets: np.ndarray
+    frames: np.ndarray
+
+
+def training_half(folder: Path) -> Packed:
+    """The clips of half a of a prepared corpus; their audio stays on the disk."""
+    clips = load_table(folder / "clips.parquet")
+    clips = clips[clips["half"] == "a"]
+    return Packed(load_array(folder / "audio.npy"), clips["offset"].to_numpy(), clips["frames"].to_numpy())
 
 
 class Segments:
-    """Segments of the given clips; the audio stays where it is, memory-mapped, and only what is drawn is read."""
+    """Draws segments of several corpora, each sample of which is as likely to be heard as any other."""
 
-    def __init__(self, audio_T: np.ndarray, offsets: np.ndarray, frames: np.ndarray, samples: int):
-        """`audio_T` int16, all clips back to back; `offsets` and `frames` of the training clips, in samples."""
-        if len(offsets) == 0:
-            raise UserError("the vocoder has no clip to train on: check the splits of the corpus")
-        self.audio_T = audio_T
-        self.offsets = torch.from_numpy(np.array(offsets, np.int64))
-        self.frames = torch.from_numpy(np.array(frames, np.int64))
-        self.samples = samples
+    def __init__(self, corpora: Sequence[Packed]):
+        self.corpora = corpora
+        self.source_N = np.repeat(np.arange(len(corpora)), [len(corpus.offsets) for corpus in corpora])
+        self.offset_N = np.concatenate([np.asarray(corpus.offsets, np.int64) for corpus in corpora])
+        self.frames_N = np.concatenate([np.asarray(corpus.frames, np.int64) for corpus in corpora])
+        self.ends_N = torch.from_numpy(self.frames_N.cumsum())
 
-    def draw(self, count: int, rng: torch.Generator) -> Tensor:
-        """Segments in about -1..1, float32 (count, samples), on the CPU; after a shorter clip follows silence."""
-        clip_B = torch.randint(len(self.offsets), (count,), generator=rng)
-        spare_B = (self.frames[clip_B] - self.samples).clamp(min=0)
-        start_B = (torch.rand(count, generator=rng, dtype=torch.float64) * (spare_B + 1)).long()
-        gain_B1 = 10 ** ((2 * torch.rand(count, 1, generator=rng) - 1) * GAIN_DB / 20)
-        segment_BT = torch.zeros(count, self.samples)
-        for segment_T, clip, start in zip(segment_BT, clip_B.tolist(), start_B.tolist(), strict=True):
-            begin, stop = int(self.offsets[clip]) + start, int(self.offsets[clip] + self.frames[clip])
-            part = self.audio_T[begin : min(begin + self.samples, stop)]
-            segment_T[: len(part)] = torch.from_numpy(part.astype(np.float32))
-        return segment_BT / 32768 * gain_B1
+    def __len__(self) -> int:
+        return len(self.offset_N)
+
+    def draw(self, count: int, samples: int, rng: torch.Generator) -> Tensor:
+        """Draw `count` segments as (B, T) in -1..1; a clip shorter than a segment is followed by silence."""
+        heard_B = torch.rand(count, generator=rng, dtype=torch.float64) * self.ends_N[-1]
+        clip_B = torch.searchsorted(self.ends_N, heard_B.long(), right=True).tolist()
+        start_B = torch.rand(count, generator=rng, dtype=torch.float64).tolist()
+        segments_BT = np.zeros((count, samples), np.float32)
+        for segment_T, clip, start in zip(segments_BT, clip_B, start_B, strict=True):
+            frames, length = int(self.frames_N[clip]), min(samples, int(self.frames_N[clip]))
+            first = int(self.offset_N[clip]) + int(start * (frames - length + 1))
+            segment_T[:length] = self.corpora[self.source_N[clip]].audio_T[first : first + length]
+        return torch.from_numpy(segments_BT / FULL_SCALE)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from affekt.core.errors import UserError
 from affekt.core.params import VocoderParams
 from affekt.features.mel import HOP_LENGTH, N_FFT, WIN_LENGTH, log_mel
 from affekt.features.phase import inverse
@@ -14,11 +15,11 @@ from affekt.features.stft import magnitude, window_of
 from affekt.models.vocoder import IstftVocoder
 from affekt.training.loop import LoopState, Method, OptimSpec
 from affekt.training.losses import log_magnitude_l1, mel_l1, multi_resolution_stft, spectral_convergence
-from affekt.training.segments import Segments
 
 BETAS = (0.8, 0.99)  # of vocoders since HiFi-GAN (arXiv 2010.05646, section 3)
 WEIGHT_DECAY = 0.01
 CLIP = 1.0
+GAIN_DB = 6.0  # a segment's level is moved by up to this much: recordings of others are not levelled as the corpus
 
 
 class VocoderMethod(Method):
@@ -34,14 +35,18 @@ class VocoderMethod(Method):
         device: torch.device,
     ):
         """`audio_T` int16, all clips back to back; `offsets` and `frames` of the training clips, in samples."""
-        self.samples = (params.segment_frames - 1) * HOP_LENGTH
-        self.segments = Segments(audio_T, offsets, frames, self.samples)
+        if len(offsets) == 0:
+            raise UserError("the vocoder has no clip to train on: check the splits of the corpus")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.vocoder = IstftVocoder(params.channels, params.blocks).to(device)
         self.modules = {"vocoder": self.vocoder}
         self.params = params
         self.device = device
+        self.audio_T = torch.from_numpy(np.array(audio_T)).to(device)
+        self.offsets = torch.from_numpy(np.array(offsets, np.int64))
+        self.frames = torch.from_numpy(np.array(frames, np.int64))
+        self.samples = (params.segment_frames - 1) * HOP_LENGTH
 
     def optimisers(self) -> dict[str, OptimSpec]:
         return {
@@ -56,8 +61,15 @@ class VocoderMethod(Method):
         }
 
     def batch(self, step: int, rng: torch.Generator) -> dict[str, Tensor]:
-        """Draw segments."""
-        return {"waveform": self.segments.draw(self.params.batch, rng).to(self.device)}
+        """Draw segments; a clip shorter than a segment is followed by silence."""
+        clip_B = torch.randint(len(self.offsets), (self.params.batch,), generator=rng)
+        spare_B = (self.frames[clip_B] - self.samples).clamp(min=0)
+        start_B = (torch.rand(len(clip_B), generator=rng, dtype=torch.float64) * (spare_B + 1)).long()
+        place_BT = start_B[:, None] + torch.arange(self.samples)
+        inside_BT = (place_BT < self.frames[clip_B, None]).to(self.device)
+        index_BT = (self.offsets[clip_B, None] + place_BT).clamp(max=len(self.audio_T) - 1).to(self.device)
+        gain_B1 = 10 ** ((2 * torch.rand(len(clip_B), 1, generator=rng) - 1) * GAIN_DB / 20)
+        return {"waveform": self.audio_T[index_BT] * inside_BT / 32768 * gain_B1.to(self.device)}
 
     def step(self, state: LoopState, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         target_BT = batch["waveform"]

@@ -6,36 +6,32 @@ Axes: B batch, T samples, G samples of a group, N groups.
 """
 
 import math
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from affekt.core.errors import UserError
 from affekt.core.params import WaveGlowParams
 from affekt.features.mel import HOP_LENGTH, log_mel
 from affekt.models.waveglow import WaveGlow
 from affekt.training.loop import LoopState, Method, OptimSpec
-from affekt.training.segments import Segments
+from affekt.training.segments import Packed, Segments
 
 BETAS = (0.9, 0.99)  # steps are few: a longer memory of squared gradients would outlast the warm-up
 CLIP = 1.0
 STEP_16_BITS = 1 / 32768
+GAIN_DB = 6.0  # a segment's level is moved by up to this much, as for the iSTFT vocoder
 
 
 class WaveGlowMethod(Method):
-    """Train `waveglow` on segments of the given clips by maximum likelihood."""
+    """Train `waveglow` on segments of the given corpora by maximum likelihood."""
 
-    def __init__(
-        self,
-        params: WaveGlowParams,
-        audio_T: np.ndarray,
-        offsets: np.ndarray,
-        frames: np.ndarray,
-        seed: int,
-        device: torch.device,
-    ):
-        """`audio_T` int16, all clips back to back; `offsets` and `frames` of the training clips, in samples."""
-        self.segments = Segments(audio_T, offsets, frames, (params.segment_frames - 1) * HOP_LENGTH)
+    def __init__(self, params: WaveGlowParams, corpora: Sequence[Packed], seed: int, device: torch.device):
+        self.segments = Segments(corpora)
+        if len(self.segments) == 0:
+            raise UserError("WaveGlow has no clip to train on: check the splits of the corpus")
+        self.samples = (params.segment_frames - 1) * HOP_LENGTH
         self.config = params.model_dump(include={"channels", "layers", "flows", "condition", "sigma"})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -53,7 +49,8 @@ class WaveGlowMethod(Method):
 
     def batch(self, step: int, rng: torch.Generator) -> dict[str, Tensor]:
         """Draw segments, and what rounding to 16 bits took from them: without it silence has infinite density."""
-        waveform_BT = self.segments.draw(self.params.batch, rng)
+        waveform_BT = self.segments.draw(self.params.batch, self.samples, rng)
+        waveform_BT = waveform_BT * 10 ** ((2 * torch.rand(len(waveform_BT), 1, generator=rng) - 1) * GAIN_DB / 20)
         dither_BT = (torch.rand(waveform_BT.shape, generator=rng) - 0.5) * STEP_16_BITS
         return {"waveform": waveform_BT.to(self.device), "dither": dither_BT.to(self.device)}
 
