@@ -8,7 +8,7 @@ from synthetic_inputs import figures
 
 from affekt.core.errors import UserError
 from affekt.core.files import read_json
-from affekt.report.readme import BEGIN, END, render_results, write_results
+from affekt.report.readme import BEGIN, END, VOCODER_MEASURES, render_results, write_results
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +75,20 @@ def test_gender_leakage_and_dream_are_told(complete: dict[str, Any]) -> None:
     )
     assert text.count("threshold on median f0") == 2
     assert "| block2 | -0.200 | 0.100 | 0.900 | 0.760 |" in text
+
+
+def test_a_vocoder_is_shown_where_it_was_measured_with_its_speed_where_that_was() -> None:
+    before = read_json(ROOT / "results" / "ravdess.json")
+    before = {key: value for key, value in before.items() if not key.startswith("vocoder/waveglow/")}
+    assert "WaveGlow" not in render_results(before)
+    measured = {f"vocoder/waveglow/{key}": 0.25 + i for i, key in enumerate(VOCODER_MEASURES)}
+    (row,) = [line for line in render_results(before | measured).splitlines() if line.startswith("| WaveGlow")]
+    assert row.endswith("| 0.250 | 1.250 | 2.250 | 3.250 | 4.250 | 5.250 | see bench/ |")
+    with_speed = render_results(before | measured | {"vocoder/waveglow/x_realtime": 12.3})
+    assert "| 5.250 | 12 |" in with_speed
+    del measured["vocoder/waveglow/stoi"]
+    with pytest.raises(KeyError, match="vocoder/waveglow/stoi"):
+        render_results(before | measured)
 
 
 @pytest.mark.parametrize("key", ["recognise/mel_lstm/ua_mean", "gender/gender_slow_joint/p_holm"])
