@@ -86,6 +86,11 @@ def test_a_vocoder_is_shown_where_it_was_measured_with_its_speed_where_that_was(
     assert row.endswith("| 0.250 | 1.250 | 2.250 | 3.250 | 4.250 | 5.250 | see bench/ |")
     with_speed = render_results(before | measured | {"vocoder/waveglow/x_realtime": 12.3})
     assert "| 5.250 | 12 |" in with_speed
+    del measured["vocoder/waveglow/f0_cents"]
+    without_voice = render_results(before | measured | {"vocoder/waveglow/f0_cents_undefined": 48})
+    assert "| 3.250 | undefined | 5.250 |" in without_voice
+    partly = measured | {"vocoder/waveglow/f0_cents": 9.0, "vocoder/waveglow/f0_cents_undefined": 7}
+    assert "| 3.250 | 9.000 (7 clips undefined) | 5.250 |" in render_results(before | partly)
     del measured["vocoder/waveglow/stoi"]
     with pytest.raises(KeyError, match="vocoder/waveglow/stoi"):
         render_results(before | measured)

@@ -79,6 +79,21 @@ def test_each_trained_vocoder_has_a_verdict_by_each_measure() -> None:
     assert [claim.figures for claim in won] == ["0.4 against 0.5"]
 
 
+def test_a_vocoder_without_voice_has_no_f0_to_be_praised_for() -> None:
+    """An error over fewer clips than Griffin-Lim's is no win, and one over none is told, not a gap or a fault."""
+    flat = figures() | {"vocoder/waveglow/f0_cents": 0.1, "vocoder/waveglow/f0_cents_undefined": 11}
+    few = judge_run(Values(flat, "summary.json"), [])
+    (claim,) = [claim for claim in few["missed"] if claim.text == "WaveGlow beats Griffin-Lim: f0 error"]
+    assert claim.figures == "0.1 (undefined in 11 clips) against 0.5"
+    del flat["vocoder/waveglow/f0_cents"]
+    none = judge_run(Values(flat | {"vocoder/waveglow/f0_cents_undefined": 12}, "summary.json"), [])
+    (claim,) = [claim for claim in none["missed"] if claim.text == "WaveGlow beats Griffin-Lim: f0 error"]
+    assert claim.figures == "undefined against 0.5"
+    del flat["vocoder/waveglow/f0_cents_undefined"]
+    with pytest.raises(UserError, match="vocoder/waveglow/f0_cents"):
+        judge_run(Values(flat, "summary.json"), [])
+
+
 def test_a_conditional_gan_has_to_say_what_it_is_asked_for() -> None:
     assert not any("asked for" in text for text in missed({"generate/cgan/judge_accuracy_ratio": 0.6}))
     assert any("asked for" in text for text in missed({"generate/cgan/judge_accuracy_ratio": 0.59}))

@@ -188,12 +188,20 @@ def vocoder_table(results: Mapping[str, Any]) -> str:
     for name, text in VOCODERS:
         if name == "waveglow" and not any(key.startswith("vocoder/waveglow/") for key in results):
             continue  # a run of before there was one
-        row = [f"{results[f'vocoder/{name}/{key}']:.3f}" for key in VOCODER_MEASURES]
+        row = [_vocoder_cell(results, f"vocoder/{name}/{key}") for key in VOCODER_MEASURES]
         text = text.format(iterations=int(results["vocoder/griffin_lim/iterations"]))
         speed = results.get(f"vocoder/{name}/x_realtime")
         lines.append(f"| {text} | {' | '.join(row)} | {'see bench/' if speed is None else f'{speed:.0f}'} |")
     lines.append(f"| the recording |  |  |  |  |  | {results['vocoder/real/mos']:.3f} |  |")
     return "\n".join(lines)
+
+
+def _vocoder_cell(results: Mapping[str, Any], name: str) -> str:
+    """A measure's mean, and for how many clips it is not defined; a KeyError names a figure that is missing."""
+    undefined = int(results.get(f"{name}_undefined", 0))
+    if undefined and name not in results:
+        return "undefined"
+    return f"{results[name]:.3f}" + (f" ({undefined} clips undefined)" if undefined else "")
 
 
 def provenance_line(results: Mapping[str, Any]) -> str:
