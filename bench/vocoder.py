@@ -1,4 +1,4 @@
-"""How fast the vocoders speak: x real time of Griffin-Lim and of the iSTFT vocoder, side by side in one run.
+"""How fast the vocoders speak: x real time of Griffin-Lim, the iSTFT vocoder and WaveGlow, side by side in one run.
 
     python bench/vocoder.py --channels 256 --blocks 6 --out bench/results/vocoder.json
 
@@ -20,6 +20,7 @@ from affekt.core.files import write_json
 from affekt.features.griffin_lim import griffin_lim
 from affekt.features.mel import HOP_LENGTH, SAMPLE_RATE, log_mel
 from affekt.models.vocoder import IstftVocoder
+from affekt.models.waveglow import WaveGlow
 
 
 def main() -> None:
@@ -27,9 +28,12 @@ def main() -> None:
     device = set_up(arguments.device, arguments.threads)
     mel_MF = log_mel(harmonic_glide(arguments.seconds)).to(device)
     vocoder = IstftVocoder(arguments.channels, arguments.blocks).to(device).eval()
+    sizes = (arguments.flow_channels, arguments.flow_layers, arguments.flows, arguments.flow_condition)
+    waveglow = WaveGlow(*sizes).to(device).eval()
     systems: dict[str, Callable[[], Tensor]] = {
         "griffin_lim": lambda: griffin_lim(mel_MF, arguments.iterations),
         "istft": lambda: vocoder(mel_MF[None]),
+        "waveglow": lambda: waveglow(mel_MF[None]),
     }
     seconds = measure(systems, arguments.repeats, device)
     spoken = (mel_MF.shape[-1] - 1) * HOP_LENGTH / SAMPLE_RATE
@@ -37,8 +41,9 @@ def main() -> None:
         f"vocoder/{name}/x_realtime": spoken / statistics.median(times) for name, times in seconds.items()
     }
     # Paired in time, so that another program's load falls on both.
-    ratios = [slow / fast for slow, fast in zip(seconds["griffin_lim"], seconds["istft"], strict=True)]
-    results["vocoder/istft/speed_over_griffin_lim"] = statistics.median(ratios)
+    for name in ("istft", "waveglow"):
+        ratios = [other / own for other, own in zip(seconds["griffin_lim"], seconds[name], strict=True)]
+        results[f"vocoder/{name}/speed_over_griffin_lim"] = statistics.median(ratios)
     results |= {f"bench/{name}": value for name, value in vars(arguments).items() if name != "out"}
     for name, value in results.items():
         print(f"{name:45} {value if isinstance(value, str) else f'{value:.1f}'}")
@@ -77,6 +82,10 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--channels", type=int, default=256, help="of the iSTFT vocoder (preset ravdess: 256)")
     parser.add_argument("--blocks", type=int, default=6)
+    parser.add_argument("--flow-channels", type=int, default=48, help="of WaveGlow (preset ravdess: 48)")
+    parser.add_argument("--flow-layers", type=int, default=5)
+    parser.add_argument("--flows", type=int, default=8)
+    parser.add_argument("--flow-condition", type=int, default=64)
     parser.add_argument("--iterations", type=int, default=60, help="of Griffin-Lim")
     parser.add_argument("--seconds", type=float, default=3.0, help="of the clip (RAVDESS: about 3)")
     parser.add_argument("--repeats", type=int, default=15)

@@ -1,4 +1,4 @@
-"""Measure analysis-synthesis of unseen speakers by the vocoder, beside Griffin-Lim and the recordings."""
+"""Measure analysis-synthesis of unseen speakers by the vocoders, beside Griffin-Lim and the recordings."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +11,13 @@ from affekt.core.files import load_array, load_table, write_json
 from affekt.core.params import VocodingParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.wav import write_wav
-from affekt.evaluate.vocoding import compare_clips, pick_clips, predict_mos, summarise
-from affekt.features.griffin_lim import griffin_lim
+from affekt.evaluate.vocoding import SYSTEMS, compare_clips, pick_clips, predict_mos, summarise
 from affekt.features.mel import HOP_LENGTH, log_mel
-from affekt.models.io import load_model
-from affekt.models.vocoder import IstftVocoder
+from affekt.models.vocoders import load_vocoder
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SYSTEMS = ("griffin_lim", "istft")
 EXAMPLES = 16  # clips whose audio is kept: as many as the report can show
 
 
@@ -30,14 +27,18 @@ def main(stage: Stage) -> None:
     prepared = stage.dep("prepared")
     audio = load_array(prepared / "audio.npy")
     clips = pick_clips(load_table(prepared / "clips.parquet"), params.clips)
-    vocoder = load_model(stage.dep("vocoder"), IstftVocoder, device)
+    vocoders = {
+        "griffin_lim": load_vocoder("griffin_lim", device, params.griffin_lim_iterations),
+        "istft": load_vocoder(stage.dep("vocoder"), device),
+        "waveglow": load_vocoder(stage.dep("waveglow"), device),
+    }
     waves: dict[str, list[np.ndarray]] = {name: [] for name in ("real", *SYSTEMS)}
     for clip in stage.progress(clips.itertuples(), "vocoding", total=len(clips)):
-        samples = clip.frames // HOP_LENGTH * HOP_LENGTH  # both vocoders give whole hops
+        samples = clip.frames // HOP_LENGTH * HOP_LENGTH  # all vocoders give whole hops
         real_T = torch.from_numpy(audio[clip.offset : clip.offset + samples] / np.float32(32768))
         waves["real"].append(real_T.numpy())
-        for name, wave_T in vocode(vocoder, log_mel(real_T), params.griffin_lim_iterations, device).items():
-            waves[name].append(wave_T.numpy())
+        for name in SYSTEMS:
+            waves[name].append(speak(vocoders[name], log_mel(real_T), device))
 
     metrics = {
         "vocoder/clips": float(len(clips)),
@@ -57,10 +58,9 @@ def main(stage: Stage) -> None:
 
 
 @torch.inference_mode()
-def vocode(vocoder: nn.Module, mel_MF: Tensor, iterations: int, device: torch.device) -> dict[str, Tensor]:
-    """Speak one mel by both systems."""
-    istft_T = vocoder(mel_MF[None].to(device))[0].cpu()
-    return {"griffin_lim": griffin_lim(mel_MF, iterations), "istft": istft_T}
+def speak(vocoder: nn.Module, mel_MF: Tensor, device: torch.device) -> np.ndarray:
+    """The waveform (T,) of one mel."""
+    return vocoder(mel_MF[None].to(device))[0].cpu().numpy()
 
 
 def write_examples(folder: Path, clips: "pd.DataFrame", waves: dict[str, list[np.ndarray]]) -> None:

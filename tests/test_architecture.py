@@ -23,7 +23,7 @@ MOST_LINES_OF_MODEL = 150
 MOST_LINES_OF_FUNCTION = 40
 PICKLING = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 # Stages whose networks a loss makes, or whose networks are climbed.
-CLIMBED = ("gan", "cgan", "published_gan", "recogniser", "content", "vocoder")
+CLIMBED = ("gan", "cgan", "published_gan", "recogniser", "content", "vocoder", "waveglow")
 
 
 def short(path: Path) -> str:

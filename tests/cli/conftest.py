@@ -14,19 +14,21 @@ from affekt.models.io import save_model
 from affekt.models.judge import RecurrentRecogniser
 from affekt.models.mel_networks import MelCNN
 from affekt.models.vocoder import IstftVocoder
+from affekt.models.waveglow import WaveGlow
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder models/ with all four networks as small as they come."""
+    """The folder models/ with all networks as small as they come."""
     folder = tmp_path_factory.mktemp("models")
     networks = {
         "recogniser_mel_cnn": (MelCNN, {"channels": 4, "layers": 1, "classes": 8}),
         "judge": (RecurrentRecogniser, {"channels": 4}),
         "gan": (Generator, {"latent": 8, "channels": 4}),
         "vocoder": (IstftVocoder, {"channels": 8, "blocks": 1}),
+        "waveglow": (WaveGlow, {"channels": 4, "layers": 1, "flows": 2, "condition": 4}),
     }
     for name, (network, config) in networks.items():
         torch.manual_seed(0)

@@ -45,6 +45,7 @@ def write_lock(root: Path) -> None:
 
 def test_summary_speeds_and_provenance_are_joined(clone: Path) -> None:
     bench = {"vocoder/istft/x_realtime": 280, "vocoder/griffin_lim/x_realtime": 20.5, "vocoder/istft/seconds": 3}
+    bench["vocoder/waveglow/x_realtime"] = 7.5
     write_json(clone / "bench.json", bench)
     assert main(["results", "--bench", "bench.json"]) == 0
     results = json.loads((clone / "results" / "demo.json").read_text())

@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 from affekt.cli.main import main
-from affekt.cli.vocode import read_mel
+from affekt.cli.vocode import LONGEST_S, METHODS, read_mel
 from affekt.core.files import save_array
 from affekt.features.mel import log_mel
 
@@ -20,7 +20,7 @@ def mel_of(path: Path) -> np.ndarray:
     return log_mel(torch.from_numpy(soundfile.read(path, dtype="float32")[0])).numpy()
 
 
-@pytest.mark.parametrize("method", ["istft", "griffin_lim"])
+@pytest.mark.parametrize("method", ["istft", "waveglow", "griffin_lim"])
 @pytest.mark.usefixtures("trained")
 def test_a_recording_is_spoken_again_at_the_projects_rate(
     record: Record, capsys: pytest.CaptureFixture[str], method: str
@@ -32,7 +32,10 @@ def test_a_recording_is_spoken_again_at_the_projects_rate(
     info = soundfile.info(target)
     assert (info.samplerate, info.channels, info.subtype) == (22050, 1, "PCM_16")
     assert info.frames == 22050 // 256 * 256
-    # The untrained network is the pseudo-inverse: both methods keep the mel where the voice is, within a neper.
+    if method == "waveglow":  # untrained it gives noise of a known level: 0.6 / 16
+        assert np.std(soundfile.read(target)[0]) == pytest.approx(0.6 / 16, rel=0.05)
+        return
+    # The untrained iSTFT vocoder is the pseudo-inverse: the others keep the mel where the voice is, within a neper.
     source_MF = read_mel(path).numpy()
     difference = np.abs(mel_of(target) - source_MF)[source_MF > -4]
     assert difference.mean() < 0.5
@@ -111,6 +114,34 @@ def test_an_unusable_recording_leaves_nothing(trained: Path, capsys: pytest.Capt
     assert main(["vocode", "text.wav"]) == 2
     assert capsys.readouterr().err.startswith("affekt: error: text.wav: ")
     assert {path.name for path in trained.iterdir()} == {"params.yaml", "models", "text.wav"}
+
+
+def test_each_method_speaks_by_its_own_model(trained: Path, record: Record, capsys: pytest.CaptureFixture[str]) -> None:
+    record("me.wav", 0.5)
+    for method in METHODS:
+        assert main(["vocode", "me.wav", "--method", method, "-o", f"{method}.wav"]) == 0
+    assert len({(trained / f"{method}.wav").read_bytes() for method in METHODS}) == len(METHODS)
+    (trained / "models" / "waveglow" / "weights.safetensors").unlink()
+    capsys.readouterr()
+    assert main(["vocode", "me.wav", "--method", "waveglow"]) == 2
+    assert "no trained waveglow" in capsys.readouterr().err
+
+
+def test_a_folder_of_another_network_is_refused(
+    trained: Path, record: Record, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record("me.wav", 0.5)
+    for file in ("weights.safetensors", "config.json"):
+        (trained / "models" / "waveglow" / file).write_bytes((trained / "models" / "judge" / file).read_bytes())
+    assert main(["vocode", "me.wav", "--method", "waveglow"]) == 2
+    assert "holds a RecurrentRecogniser, which is no vocoder" in capsys.readouterr().err
+
+
+def test_a_flow_takes_less_at_once_than_the_others(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = int((LONGEST_S["waveglow"] + 1) * 22050 / 256)
+    save_array(trained / "long.npy", np.full((80, frames), -9.0, np.float32))
+    assert main(["vocode", "long.npy", "--method", "waveglow"]) == 2
+    assert "0.05 s to 120 s can" in capsys.readouterr().err
 
 
 def test_without_a_vocoder_griffin_lim_still_speaks(

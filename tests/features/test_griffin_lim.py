@@ -48,6 +48,19 @@ def test_deterministic_and_batched() -> None:
     torch.testing.assert_close(together[1], griffin_lim(mels[1], iterations=8), atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("iterations", [1, 8])
+def test_equals_a_peer(iterations: int) -> None:
+    """torchaudio's iteration with the same momentum and start; later ones drift apart where phases are ambiguous."""
+    from torchaudio.functional import griffinlim
+
+    mel = log_mel(glide(150))
+    samples = (mel.shape[1] - 1) * HOP_LENGTH
+    peer = griffinlim(
+        invert_mel(mel), torch.hann_window(1024), 1024, HOP_LENGTH, 1024, 1.0, iterations, 0.99, samples, False
+    )
+    torch.testing.assert_close(griffin_lim(mel, iterations), peer, atol=1e-4, rtol=0)
+
+
 def test_silence_is_silent() -> None:
     waveform = griffin_lim(torch.full((80, 20), float(np.log(LOG_FLOOR))), iterations=4)
     assert waveform.abs().max() < 1e-3

@@ -15,7 +15,7 @@ from affekt.core.files import load_tensors
 pytestmark = pytest.mark.slow
 
 Start = Callable[..., Process]
-TRAININGS = ("recogniser@mel_cnn", "judge", "gan", "vocoder")
+TRAININGS = ("recogniser@mel_cnn", "judge", "gan", "vocoder", "waveglow")
 CHECKPOINTS = dict.fromkeys(TRAININGS, "checkpoint") | {"maximise@mel_cnn": "gan/optimise"}
 
 

@@ -137,7 +137,7 @@ def write_parts(sources: Sources) -> None:
     for i, emotion in enumerate(("angry", "happy", "sad")):
         files = {
             kind: write_sound(sources.vocoding / f"clip{i}_{kind}.wav", buzz(150, 1.0, i))
-            for kind in ("real", "griffin_lim", "istft")
+            for kind in ("real", "griffin_lim", "istft", "waveglow")
         }
         index.append({"clip_id": f"demo-03-{i:02d}", "emotion": emotion, **files})
     write_json(sources.vocoding / "index.json", index)
@@ -316,7 +316,7 @@ def figures() -> dict[str, float]:
     for i, emotion in enumerate(EMOTIONS):
         flat |= {f"generate/gan/judged/{emotion}": 0.05 * i, f"generate/gan/judged_real/{emotion}": 0.125}
         flat |= {f"generate/cgan/right/{emotion}": 0.1 * i, f"generate/cgan/right_real/{emotion}": 0.6}
-    for rank, system in enumerate(("griffin_lim", "istft")):
+    for rank, system in enumerate(("griffin_lim", "istft", "waveglow")):
         flat |= {
             f"vocoder/{system}/{m}": 0.5 + rank
             for m in ("mel_l1", "stft", "pesq", "stoi", "f0_cents", "mos", "voicing_error")

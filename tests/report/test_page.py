@@ -73,6 +73,19 @@ def test_missing_figure_is_an_error_that_names_it(sources: Sources, tmp_path: Pa
     assert not (tmp_path / "index.html").exists()
 
 
+def test_the_vocoders_stand_side_by_side_and_the_best_is_bold(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    section = text[text.index('<section id="vocoder">') :].split("</section>")[0]
+    heads = re.findall(r'<th scope="col">([^<]+)</th>', section)
+    assert heads == ["Measure", "iSTFT vocoder", "WaveGlow", "Griffin-Lim", "Real", "Better"]
+    row = next(line for line in section.splitlines() if "STOI" in line)
+    assert re.findall(r"<td>(.*?)</td>", row) == ["1.500", "<b>2.500</b>", "0.500", "", "higher"]
+    row = next(line for line in section.splitlines() if "f0 error" in line)
+    assert re.findall(r"<td>(.*?)</td>", row)[:3] == ["1.5", "2.5", "<b>0.5</b>"]
+    for clip in ("demo-03-00", "demo-03-01"):
+        assert all(f"vocoder-{clip}-{system}" in section for system in ("real", "griffin_lim", "istft", "waveglow"))
+
+
 def test_every_parameter_is_shown_and_text_is_escaped(sources: Sources, tmp_path: Path) -> None:
     render_page(sources, {"gan": {"note": "<b>&"}}, 1, tmp_path / "index.html", tmp_path / "assets")
     text = (tmp_path / "index.html").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from synthetic_inputs import figures
 
 from affekt.core.errors import UserError
 from affekt.core.files import read_json
-from affekt.report.readme import BEGIN, END, render_results, write_results
+from affekt.report.readme import BEGIN, END, VOCODER_MEASURES, render_results, write_results
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,6 +82,25 @@ def test_the_published_recipe_is_told_where_it_was_run(complete: dict[str, Any])
     assert told in render_results(complete)
     without = {key: value for key, value in complete.items() if not key.startswith("generate/published_gan/")}
     assert "published recipe" not in render_results(without)
+
+
+def test_a_vocoder_is_shown_where_it_was_measured_with_its_speed_where_that_was() -> None:
+    before = read_json(ROOT / "results" / "ravdess.json")
+    before = {key: value for key, value in before.items() if not key.startswith("vocoder/waveglow/")}
+    assert "WaveGlow" not in render_results(before)
+    measured = {f"vocoder/waveglow/{key}": 0.25 + i for i, key in enumerate(VOCODER_MEASURES)}
+    (row,) = [line for line in render_results(before | measured).splitlines() if line.startswith("| WaveGlow")]
+    assert row.endswith("| 0.250 | 1.250 | 2.250 | 3.250 | 4.250 | 5.250 | see bench/ |")
+    with_speed = render_results(before | measured | {"vocoder/waveglow/x_realtime": 12.3})
+    assert "| 5.250 | 12 |" in with_speed
+    del measured["vocoder/waveglow/f0_cents"]
+    without_voice = render_results(before | measured | {"vocoder/waveglow/f0_cents_undefined": 48})
+    assert "| 3.250 | undefined | 5.250 |" in without_voice
+    partly = measured | {"vocoder/waveglow/f0_cents": 9.0, "vocoder/waveglow/f0_cents_undefined": 7}
+    assert "| 3.250 | 9.000 (7 clips undefined) | 5.250 |" in render_results(before | partly)
+    del measured["vocoder/waveglow/stoi"]
+    with pytest.raises(KeyError, match="vocoder/waveglow/stoi"):
+        render_results(before | measured)
 
 
 @pytest.mark.parametrize("key", ["recognise/mel_lstm/ua_mean", "gender/gender_slow_joint/p_holm"])

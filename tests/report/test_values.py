@@ -5,6 +5,7 @@ from synthetic_inputs import figures
 
 from affekt.core.errors import UserError
 from affekt.report.sections.claims import judge_run
+from affekt.report.sections.vocoding import MEASURES
 from affekt.report.values import Values, hertz, interval, number, p_value, percent, points, seconds
 
 
@@ -62,6 +63,35 @@ def test_a_baseline_that_is_not_beaten_is_a_claim_not_met() -> None:
     assert any("The judge beats" in text for text in missed({"recognise/mfcc_svm_b/ua": 0.9}))
     assert any("STOI" in text for text in missed({"vocoder/istft/stoi": 0.1}))
     assert not any("STOI" in text for text in missed({"vocoder/istft/stoi": 0.9}))
+
+
+def test_each_trained_vocoder_has_a_verdict_by_each_measure() -> None:
+    """Distances have to be lower than Griffin-Lim's 0.5, scores higher."""
+    claims = judge_run(Values(figures(), "summary.json"), [])
+    texts = {verdict: [claim.text for claim in claims[verdict]] for verdict in ("met", "missed")}
+    for name in ("iSTFT vocoder", "WaveGlow"):
+        verdicts = [*texts["met"], *texts["missed"]]
+        assert sum(text.startswith(f"{name} beats Griffin-Lim") for text in verdicts) == len(MEASURES)
+        assert f"{name} beats Griffin-Lim: STOI" in texts["met"]
+        assert f"{name} beats Griffin-Lim: f0 error" in texts["missed"]
+    one = judge_run(Values(figures() | {"vocoder/waveglow/f0_cents": 0.4}, "summary.json"), [])
+    won = [claim for claim in one["met"] if claim.text == "WaveGlow beats Griffin-Lim: f0 error"]
+    assert [claim.figures for claim in won] == ["0.4 against 0.5"]
+
+
+def test_a_vocoder_without_voice_has_no_f0_to_be_praised_for() -> None:
+    """An error over fewer clips than Griffin-Lim's is no win, and one over none is told, not a gap or a fault."""
+    flat = figures() | {"vocoder/waveglow/f0_cents": 0.1, "vocoder/waveglow/f0_cents_undefined": 11}
+    few = judge_run(Values(flat, "summary.json"), [])
+    (claim,) = [claim for claim in few["missed"] if claim.text == "WaveGlow beats Griffin-Lim: f0 error"]
+    assert claim.figures == "0.1 (undefined in 11 clips) against 0.5"
+    del flat["vocoder/waveglow/f0_cents"]
+    none = judge_run(Values(flat | {"vocoder/waveglow/f0_cents_undefined": 12}, "summary.json"), [])
+    (claim,) = [claim for claim in none["missed"] if claim.text == "WaveGlow beats Griffin-Lim: f0 error"]
+    assert claim.figures == "undefined against 0.5"
+    del flat["vocoder/waveglow/f0_cents_undefined"]
+    with pytest.raises(UserError, match="vocoder/waveglow/f0_cents"):
+        judge_run(Values(flat, "summary.json"), [])
 
 
 def test_a_conditional_gan_has_to_say_what_it_is_asked_for() -> None:

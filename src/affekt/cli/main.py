@@ -22,7 +22,7 @@ COMMANDS = {
     "recognise": "name the emotion in recordings of your own",
     "maximise": "search the mel GAN for the voice that sounds most like an emotion",
     "dream": "change recordings until a layer of a network responds most",
-    "vocode": "turn recordings or mels into audio with the trained vocoder",
+    "vocode": "turn recordings or mels into audio with a vocoder",
     "compare": "set two states of the pipeline side by side: parameters and metrics",
     "corpora": "list the corpora: licence, size, what is here",
     "preset": "list the presets, or write one into params.yaml",

@@ -21,6 +21,7 @@ MODULES = {
     "RecurrentRecogniser": "affekt.models.judge",
     "Generator": "affekt.models.gan",
     "IstftVocoder": "affekt.models.vocoder",
+    "WaveGlow": "affekt.models.waveglow",
 }
 VOICES = {"f": "female", "m": "male"}  # genders as they are shown
 

@@ -1,4 +1,4 @@
-"""Turn recordings or mels into audio with the trained vocoder.
+"""Turn recordings or mels into audio with a vocoder: the iSTFT one, WaveGlow or Griffin-Lim.
 
 A recording (WAV, FLAC, OGG, MP3) is analysed to the project's log mel and spoken again from it: what is lost is what
 mel and vocoder cost. A .npy file is a mel itself, (80, frames) or (frames, 80): natural log of the magnitude, floored
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   affekt vocode me.wav                                  writes me.vocoded.wav
+  affekt vocode me.wav --method waveglow -o flow.wav    by the flow, to compare
   affekt vocode me.wav --method griffin_lim -o old.wav  without a trained network, to compare
   affekt vocode mels/*.npy -o spoken/                   many, into a folder"""
 
-METHODS = ("istft", "griffin_lim")
-LONGEST_S = 600.0  # memory grows with the length: about 1 GB here
+MODELS = {"istft": "vocoder", "waveglow": "waveglow"}  # the folder of models/ that a method needs
+METHODS = (*MODELS, "griffin_lim")
+LONGEST_S = {"istft": 600.0, "waveglow": 120.0, "griffin_lim": 600.0}  # memory grows with the length: 1 GB or so here
 # Natural logs of magnitudes lie between about -11.5 (the floor) and 3; decibels and linear mels fall outside.
 LOWEST, HIGHEST = -25.0, 6.0
 
@@ -36,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings, or mels as .npy")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="a .wav (for one FILE), or a folder")
-    parser.add_argument("--method", choices=METHODS, default=METHODS[0], help="default: istft, the trained network")
+    parser.add_argument("--method", choices=METHODS, default=METHODS[0], help="default: istft, the best of the trained")
     parser.add_argument("--force", action="store_true", help="overwrite what exists")
 
 
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     for source, target in tqdm(pairs, desc="vocoding", disable=None, leave=False):
         try:
             refuse_overwriting([target], args.force)
-            write_sound(target, speak(read_mel(source).to(device)))
+            write_sound(target, speak(read_mel(source, LONGEST_S[args.method]).to(device)))
             print(target)
         except UserError as error:
             code = report_fault(str(error))
@@ -78,18 +80,14 @@ def plan_targets(sources: list[Path], output: Path | None) -> list[Path]:
 
 def load_method(method: str, params: "Params", device: "torch.device") -> Callable[["Tensor"], "Tensor"]:
     """A function from a raw log mel (80, frames) to a waveform."""
-    if method == "griffin_lim":
-        from affekt.features.griffin_lim import griffin_lim
+    from affekt.models.vocoders import load_vocoder
 
-        return lambda mel_MF: griffin_lim(mel_MF, params.vocoding.griffin_lim_iterations)
-
-    from affekt.cli.networks import open_model
-
-    vocoder = open_model(find_model("vocoder"), device)
+    source = find_model(MODELS[method]) if method in MODELS else method
+    vocoder = load_vocoder(source, device, params.vocoding.griffin_lim_iterations)
     return lambda mel_MF: vocoder(mel_MF[None])[0]
 
 
-def read_mel(path: Path) -> "Tensor":
+def read_mel(path: Path, longest: float = LONGEST_S[METHODS[0]]) -> "Tensor":
     """The raw log mel (80, frames) of a recording, or of a .npy file that is one; UserError for anything else."""
     import torch
 
@@ -97,13 +95,14 @@ def read_mel(path: Path) -> "Tensor":
     from affekt.features.griffin_lim import MIN_FRAMES
     from affekt.features.mel import HOP_LENGTH, SAMPLE_RATE, log_mel
 
+    shortest = MIN_FRAMES * HOP_LENGTH / SAMPLE_RATE
     if path.suffix.lower() == ".npy":
         mel_MF = read_mel_array(path)
     else:
         waveform_T = read_audio(path)
-        check_length(path, len(waveform_T) / SAMPLE_RATE, MIN_FRAMES * HOP_LENGTH / SAMPLE_RATE)
+        check_length(path, len(waveform_T) / SAMPLE_RATE, shortest, longest)
         mel_MF = log_mel(torch.from_numpy(waveform_T))
-    check_length(path, mel_MF.shape[1] * HOP_LENGTH / SAMPLE_RATE, MIN_FRAMES * HOP_LENGTH / SAMPLE_RATE)
+    check_length(path, mel_MF.shape[1] * HOP_LENGTH / SAMPLE_RATE, shortest, longest)
     return mel_MF
 
 
@@ -131,10 +130,10 @@ def read_mel_array(path: Path) -> "Tensor":
     return torch.from_numpy(np.ascontiguousarray(mel_MF, dtype=np.float32))
 
 
-def check_length(path: Path, seconds: float, shortest: float) -> None:
+def check_length(path: Path, seconds: float, shortest: float, longest: float) -> None:
     """UserError when a sound is too short for one mel, or too long for the memory."""
-    if not shortest <= seconds <= LONGEST_S:
-        raise UserError(f"{path}: {seconds:.2f} s cannot be vocoded at once: {shortest:.2f} s to {LONGEST_S:.0f} s can")
+    if not shortest <= seconds <= longest:
+        raise UserError(f"{path}: {seconds:.2f} s cannot be vocoded at once: {shortest:.2f} s to {longest:.0f} s can")
 
 
 def write_sound(path: Path, waveform_T: "Tensor") -> None:

@@ -1,6 +1,5 @@
 """params.yaml as frozen, typed sections."""
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from affekt.core.errors import UserError
+from affekt.core.problems import describe_problem
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -207,6 +207,19 @@ class VocoderParams(Section):
     lr: Positive
 
 
+class WaveGlowParams(Section):
+    channels: Annotated[int, Field(ge=4, le=1024)]
+    layers: Annotated[int, Field(ge=1, le=12)]
+    flows: Annotated[int, Field(ge=1, le=12)]  # of 8 channels, four flows each take two
+    condition: Annotated[int, Field(ge=4, le=1024)]
+    sigma: Annotated[float, Field(ge=0, le=1)]
+    steps: Count
+    batch: Count
+    segment_frames: Annotated[int, Field(ge=16, le=2000)]
+    lr: Positive
+    bf16: bool
+
+
 class GenerationParams(Section):
     samples: Annotated[int, Field(ge=16)]
 
@@ -264,6 +277,7 @@ class Params(Section):
     cgan: CganParams
     published_gan: PublishedGanParams
     vocoder: VocoderParams
+    waveglow: WaveGlowParams
     networks: NetworksParams
     benchmark: BenchmarkParams
     leakage: LeakageParams
@@ -301,27 +315,5 @@ def parse_params(values: Any, path: Path) -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        problems = [describe_problem(e, values) for e in error.errors(include_url=False)]
+        problems = [describe_problem(e, Params) for e in error.errors(include_url=False)]
         raise UserError(f"{path}: " + "; ".join(problems)) from None
-
-
-def describe_problem(error: Any, values: Any) -> str:
-    """Say in one line which key is wrong, what it holds and what is allowed."""
-    key = ".".join(map(str, error["loc"]))
-    if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(error["loc"][-1]), known_keys(error["loc"][:-1]), n=1)
-        hint = f"; did you mean `{near[0]}`?" if near else f"; known are {', '.join(known_keys(error['loc'][:-1]))}"
-        return f"{key}: unknown key{hint}"
-    if error["type"] == "missing":
-        return f"{key}: is missing; add it (see the committed params.yaml)"
-    message = error["msg"].removeprefix("Value error, ")
-    allowed = message[0].lower() + message[1:]
-    return f"{key}: got {error['input']!r}; {allowed}"
-
-
-def known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """List the keys that the schema has at a place."""
-    model: Any = Params
-    for part in location:
-        model = model.model_fields[part].annotation
-    return list(model.model_fields)

@@ -18,6 +18,7 @@ from affekt.training.losses import mel_l1, multi_resolution_stft
 if TYPE_CHECKING:
     import pandas as pd
 
+SYSTEMS = ("griffin_lim", "istft", "waveglow")  # that are compared
 PERCEPTUAL_RATE = 16000  # Hz, of wide-band PESQ (ITU-T P.862.2) and of DistillMOS
 F0_MIN_HZ, F0_MAX_HZ = 65.0, 600.0  # fixed, so that figures of different runs compare
 CENTS_PER_OCTAVE = 1200

@@ -17,7 +17,11 @@ BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 PREFIX = optimisation.PREFIX
 PUBLISHED_GAN = "generate/published_gan/frechet"  # runs of before it was rebuilt have none
 VOCODER_MEASURES = ("mel_l1", "stft", "pesq", "stoi", "f0_cents", "mos")
-VOCODERS = (("griffin_lim", "Griffin-Lim, {iterations} iterations"), ("istft", "iSTFT head, this project's"))
+VOCODERS = (
+    ("griffin_lim", "Griffin-Lim, {iterations} iterations"),
+    ("istft", "iSTFT head, this project's"),
+    ("waveglow", "WaveGlow, the prototypes', small"),
+)
 
 
 def write_results(readme: Path, results: Mapping[str, Any]) -> None:
@@ -198,18 +202,28 @@ def optimisation_table(results: Mapping[str, Any]) -> str:
 
 
 def vocoder_table(results: Mapping[str, Any]) -> str:
-    """Both vocoders on unseen speakers; speed where a bench gave it."""
+    """The vocoders on unseen speakers; speed where a bench gave it."""
     lines = [
         "| vocoder, unseen speakers | mel L1 | STFT | PESQ | STOI | f0 error, cents | predicted MOS | x real time |"
     ]
     lines.append("|---|---|---|---|---|---|---|---|")
     for name, text in VOCODERS:
-        row = [f"{results[f'vocoder/{name}/{key}']:.3f}" for key in VOCODER_MEASURES]
+        if name == "waveglow" and not any(key.startswith("vocoder/waveglow/") for key in results):
+            continue  # a run of before there was one
+        row = [_vocoder_cell(results, f"vocoder/{name}/{key}") for key in VOCODER_MEASURES]
         text = text.format(iterations=int(results["vocoder/griffin_lim/iterations"]))
         speed = results.get(f"vocoder/{name}/x_realtime")
         lines.append(f"| {text} | {' | '.join(row)} | {'see bench/' if speed is None else f'{speed:.0f}'} |")
     lines.append(f"| the recording |  |  |  |  |  | {results['vocoder/real/mos']:.3f} |  |")
     return "\n".join(lines)
+
+
+def _vocoder_cell(results: Mapping[str, Any], name: str) -> str:
+    """A measure's mean, and for how many clips it is not defined; a KeyError names a figure that is missing."""
+    undefined = int(results.get(f"{name}_undefined", 0))
+    if undefined and name not in results:
+        return "undefined"
+    return f"{results[name]:.3f}" + (f" ({undefined} clips undefined)" if undefined else "")
 
 
 def provenance_line(results: Mapping[str, Any]) -> str:

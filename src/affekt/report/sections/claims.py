@@ -1,11 +1,11 @@
 """What should hold of a run, and whether it does: the page says both, so that a weak run cannot look strong."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from affekt.report.sections import climbs, gender, hearing, optimisation
-from affekt.report.sections.vocoding import MEASURES
+from affekt.report.sections.vocoding import BASELINE, MEASURES, SYSTEMS, measured
 from affekt.report.values import SIGNIFICANT, Values, number, p_value, percent
 
 LEAST_SNR_DB = 40.0
@@ -113,12 +113,14 @@ def _generation(values: Values) -> list[Claim]:
 
 
 def _vocoding(values: Values) -> list[Claim]:
+    """Each trained vocoder against Griffin-Lim by each measure."""
     claims = []
-    for key, name, digits, better in MEASURES:
-        own, beside = values[f"vocoder/istft/{key}"], values[f"vocoder/griffin_lim/{key}"]
-        wins: Callable[[float, float], bool] = (lambda a, b: a < b) if better == "lower" else (lambda a, b: a > b)
-        text = f"The iSTFT vocoder beats Griffin-Lim: {name.split(',')[0]}"
-        claims.append(Claim(text, f"{number(own, digits)} against {number(beside, digits)}", wins(own, beside)))
+    for system, title in SYSTEMS:
+        for key, name, digits, better in MEASURES if system != BASELINE else ():
+            own, beside = measured(values, system, key), measured(values, BASELINE, key)
+            text = f"{title} beats Griffin-Lim: {name.split(',')[0]}"
+            figures = f"{own.describe(digits)} against {beside.describe(digits)}"
+            claims.append(Claim(text, figures, own.rank(better) > beside.rank(better)))
     return claims
 
 

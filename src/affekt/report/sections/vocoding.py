@@ -1,12 +1,15 @@
-"""From mel to sound: the project's vocoder beside Griffin-Lim, on clips of speakers it never heard."""
+"""From mel to sound: the trained vocoders beside Griffin-Lim, on clips of speakers they never heard."""
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 from affekt.core.files import read_json
 from affekt.report.assets import Assets, Sources
-from affekt.report.values import Values
+from affekt.report.values import Values, number
 
-SYSTEMS = (("istft", "iSTFT"), ("griffin_lim", "Griffin-Lim"))
+BASELINE = "griffin_lim"
+SYSTEMS = (("istft", "iSTFT vocoder"), ("waveglow", "WaveGlow"), (BASELINE, "Griffin-Lim"))
 # key, name for readers, digits, which way is better
 MEASURES = (
     ("mel_l1", "Mel L1, natural log", 3, "lower"),
@@ -19,16 +22,43 @@ MEASURES = (
 )
 
 
+@dataclass(frozen=True)
+class Measured:
+    """The mean of a measure over the clips it is defined for, None if for none, and for how many it is not."""
+
+    mean: float | None
+    undefined: int
+
+    def rank(self, better: str) -> tuple[float, float]:
+        """Sort from worse to better: what is defined for fewer clips is worse, whatever it is there."""
+        if self.mean is None:
+            return -math.inf, 0.0
+        return -self.undefined, -self.mean if better == "lower" else self.mean
+
+    def describe(self, digits: int) -> str:
+        """The figure as text; f0 of a sound without voice, for one, is not defined."""
+        if self.mean is None:
+            return "undefined"
+        return number(self.mean, digits) + (f" (undefined in {self.undefined} clips)" if self.undefined else "")
+
+
+def measured(values: Values, system: str, key: str) -> Measured:
+    """A vocoder's figure; one that is missing without being undefined is an error that names it."""
+    name = f"vocoder/{system}/{key}"
+    undefined = round(values.find(f"{name}_undefined") or 0)
+    return Measured(None if name not in values and undefined else values[name], undefined)
+
+
 def build(sources: Sources, assets: Assets, values: Values, examples: int) -> dict[str, Any]:
     """Context of the vocoder section."""
     rows = []
     for key, name, digits, better in MEASURES:
-        figures = {system: values[f"vocoder/{system}/{key}"] for system, _ in SYSTEMS}
-        best = (min if better == "lower" else max)(figures, key=lambda system: figures[system])
+        found = {system: measured(values, system, key) for system, _ in SYSTEMS}
+        best = max(found, key=lambda system: found[system].rank(better))
         real = values[f"vocoder/real/{key}"] if key == "mos" else None
-        rows.append({"name": name, "better": better, "digits": digits, "figures": figures, "best": best, "real": real})
+        rows.append({"name": name, "better": better, "digits": digits, "figures": found, "best": best, "real": real})
     clips = [_clip(sources, assets, clip) for clip in _spread(sources, examples)]
-    return {"rows": rows, "measured": round(values["vocoder/clips"]), "clips": clips}
+    return {"systems": SYSTEMS, "rows": rows, "measured": round(values["vocoder/clips"]), "clips": clips}
 
 
 def _spread(sources: Sources, examples: int) -> list[dict[str, Any]]:
