@@ -53,7 +53,10 @@ TINY: dict[str, dict[str, object]] = {
     },
     "gan": {"latent": 16, "channels": 4, "steps": 180, "batch": 2, "bf16": False},
     "cgan": {"latent": 16, "channels": 4, "steps": 20, "batch": 2, "bf16": False},
-    "vocoder": {"channels": 8, "blocks": 1, "steps": 180, "batch": 2, "segment_frames": 16},
+    "vocoder": {
+        "channels": 8, "blocks": 1, "steps": 180, "batch": 2, "segment_frames": 16, "critic_channels": 2, "bf16": False,
+        "warmup": 0.75,
+    },
     "generation": {"samples": 16},
     "vocoding": {"clips": 2, "griffin_lim_iterations": 4},
     "maximise": {"seeds": 2, "steps": 120, "emotions": ["happy", "sad"], "transforms": 1},
