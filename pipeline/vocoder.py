@@ -1,30 +1,29 @@
-"""Train the iSTFT vocoder on the audio of the training half."""
+"""Train the iSTFT vocoder on the audio of the training halves of the corpus and of the readers."""
 
-from affekt.core.files import load_array, load_table
 from affekt.core.params import VocoderParams
 from affekt.core.stage import Stage, run
 from affekt.models.io import save_model
 from affekt.training.loop import TrainSettings, train
+from affekt.training.segments import training_half
 from affekt.training.vocoder import VocoderMethod
 
 
 def main(stage: Stage) -> None:
     device = stage.device
     params = stage.params(VocoderParams)
-    prepared = stage.dep("prepared")
-    clips = load_table(prepared / "clips.parquet")
-    clips = clips[clips["half"] == "a"]
-    method = VocoderMethod(
-        params,
-        load_array(prepared / "audio.npy"),
-        clips["offset"].to_numpy(),
-        clips["frames"].to_numpy(),
-        stage.seed("init"),
-        device,
+    corpora = [training_half(stage.dep(name)) for name in ("prepared", "reading_prepared")]
+    method = VocoderMethod(params, corpora, stage.seed("init"), device)
+    settings = TrainSettings(
+        steps=params.steps,
+        seed=stage.seed("training"),
+        ema={"vocoder": params.ema} if params.ema else {},
+        bf16=params.bf16,
+        lr_key="vocoder.lr",
     )
-    settings = TrainSettings(steps=params.steps, seed=stage.seed("training"), lr_key="vocoder.lr")
     result = train(method, settings, stage.work, device, stage.log, stage.progress)
-    config = {"channels": params.channels, "blocks": params.blocks}
+    if params.ema:
+        method.vocoder.load_state_dict(result.ema["vocoder"])
+    config = {"channels": params.channels, "blocks": params.blocks, "refine": params.refine}
     save_model(stage.out("vocoder"), method.vocoder, config, result.history)
 
 

@@ -58,7 +58,10 @@ TINY: dict[str, dict[str, object]] = {
     "gan": {"latent": 16, "channels": 4, "steps": 180, "batch": 2, "bf16": False},
     "cgan": {"latent": 16, "channels": 4, "steps": 20, "batch": 2, "bf16": False},
     "published_gan": {"channels": 4, "steps": 12, "batch": 2, "bf16": False},
-    "vocoder": {"channels": 8, "blocks": 1, "steps": 180, "batch": 2, "segment_frames": 16},
+    "vocoder": {
+        "channels": 8, "blocks": 1, "steps": 180, "batch": 2, "segment_frames": 16, "critic_channels": 2, "bf16": False,
+        "warmup": 0.75,
+    },
     "waveglow": {
         "channels": 4, "layers": 1, "flows": 2, "condition": 4, "steps": 180, "batch": 2, "segment_frames": 16,
         "bf16": False,

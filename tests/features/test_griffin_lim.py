@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from affekt.core.errors import UserError
-from affekt.features.griffin_lim import griffin_lim, invert_mel
+from affekt.features.griffin_lim import griffin_lim, invert_mel, match_mel
 from affekt.features.mel import HOP_LENGTH, LOG_FLOOR, SAMPLE_RATE, log_mel, mel_filterbank
 
 LOUD = -4.0  # the harmonics; between them a clean tone has only what the window leaks
@@ -69,3 +69,39 @@ def test_silence_is_silent() -> None:
 def test_too_short_is_the_users_error() -> None:
     with pytest.raises(UserError, match="3 frames is too short"):
         griffin_lim(torch.zeros(80, 3))
+
+
+def test_matching_brings_the_mel_nearer_each_time() -> None:
+    mel_BMF = log_mel(glide(150))[None]
+    waveform_BT = griffin_lim(mel_BMF, iterations=2)
+    errors = []
+    for _ in range(4):
+        errors.append(float((log_mel(waveform_BT) - mel_BMF)[mel_BMF > LOUD].abs().mean()))
+        waveform_BT = match_mel(waveform_BT, mel_BMF)
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.7 * errors[0]
+
+
+def test_matching_leaves_a_sound_that_has_the_mel() -> None:
+    waveform_BT = glide(150)[None]
+    same_BT = match_mel(waveform_BT, log_mel(waveform_BT))
+    torch.testing.assert_close(same_BT, waveform_BT, atol=1e-5, rtol=0)
+
+
+def test_matching_has_the_gradient_of_finite_differences() -> None:
+    waveform_BT, rng = glide(150)[None], torch.Generator().manual_seed(0)
+    mel_BMF = log_mel(waveform_BT) + 0.1
+    weight_BT = torch.randn(waveform_BT.shape, generator=rng)
+    leaf_BMF = mel_BMF.clone().requires_grad_()
+    (gradient_BMF,) = torch.autograd.grad((weight_BT * match_mel(waveform_BT, leaf_BMF)).sum(), leaf_BMF)
+    way_BMF = gradient_BMF / gradient_BMF.abs().max() * 1e-2
+    up, down = (float((weight_BT * match_mel(waveform_BT, mel_BMF + sign * way_BMF)).sum()) for sign in (1, -1))
+    assert (up - down) / 2 == pytest.approx(float((gradient_BMF * way_BMF).sum()), rel=0.02)
+
+
+def test_matching_silence_is_finite() -> None:
+    silent_BT = torch.zeros(1, 19 * HOP_LENGTH)
+    for level in (-40.0, float(np.log(LOG_FLOOR)), 2.0):
+        mel_BMF = torch.full((1, 80, 20), level, requires_grad=True)
+        (gradient_BMF,) = torch.autograd.grad(match_mel(silent_BT, mel_BMF).square().sum(), mel_BMF)
+        assert torch.isfinite(gradient_BMF).all()

@@ -1,11 +1,12 @@
 import math
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.features.mel import HOP_LENGTH, N_FFT, SAMPLE_RATE
-from affekt.features.phase import accumulate_phase, accumulate_turns, find_partials, inverse, refine_phase
+from affekt.features.phase import accumulate_phase, find_partials, inverse, overlap_add, refine_phase
 from affekt.features.stft import magnitude, window_of
 
 WINDOW = window_of(N_FFT)
@@ -31,34 +32,81 @@ def inconsistency(waveform_T: torch.Tensor, rebuilt_T: torch.Tensor) -> float:
     return float((wanted - found).norm() / wanted.norm())
 
 
+def test_overlap_add_inverts_as_the_library_does() -> None:
+    rng = torch.Generator().manual_seed(0)
+    for n_fft, hop, samples in ((1024, 256, 9 * 256), (512, 128, 9 * 128 + 100), (2048, 256, 9 * 256)):
+        window = window_of(n_fft)
+        spectrum = torch.randn(2, n_fft // 2 + 1, 10, generator=rng, dtype=torch.complex64)
+        theirs = torch.istft(spectrum, n_fft, hop, window=window, length=samples)
+        torch.testing.assert_close(inverse(spectrum, window, hop, samples), theirs, atol=1e-5, rtol=1e-4)
+
+
+def test_a_hop_that_does_not_divide_is_refused() -> None:
+    with pytest.raises(ValueError, match="hop of 300"):
+        overlap_add(torch.zeros(1, 4, 1024), 300)
+
+
+def test_gradient_of_the_inverse_is_the_librarys() -> None:
+    spectrum = torch.randn(1, 513, 9, generator=torch.Generator().manual_seed(0), dtype=torch.complex64)
+    gradients = []
+    for invert in (
+        lambda x: inverse(x, WINDOW, HOP_LENGTH, 8 * HOP_LENGTH),
+        lambda x: torch.istft(x, N_FFT, HOP_LENGTH, window=WINDOW, length=8 * HOP_LENGTH),
+    ):
+        leaf = spectrum.clone().requires_grad_()
+        gradients.append(torch.autograd.grad(invert(leaf).square().sum(), leaf)[0])
+    torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-4)
+
+
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 1000), frames=st.integers(1, 37))
-def test_scan_equals_walking_frame_by_frame(seed: int, frames: int) -> None:
-    rng = torch.Generator().manual_seed(seed)
-    owner = torch.randint(9, (2, 9, frames), generator=rng)
-    advance = torch.rand(2, 9, frames, generator=rng, dtype=torch.float64)
-    walked = advance.clone()
+@given(seed=st.integers(0, 1000), frames=st.integers(1, 37), bins=st.sampled_from([3, 5, 17, 65]))
+def test_phase_equals_walking_frame_by_frame(seed: int, frames: int, bins: int) -> None:
+    """By the definition: a bin has its partial's phase, a partial that of its place a frame ago plus its advance."""
+    magnitude_BKF = torch.rand(2, bins, frames, generator=torch.Generator().manual_seed(seed))
+    hop = (bins - 1) // 2
+    partials = find_partials(magnitude_BKF)
+    owner_BKF = (partials.place_P % bins)[partials.owner_BFK].mT
+    advance_BKF = (partials.bin_P * hop / (2 * (bins - 1)))[partials.owner_BFK].mT.double()
+    turns_BKF = torch.zeros(2, bins, frames, dtype=torch.float64)
     for f in range(1, frames):
-        walked[..., f] += walked[..., f - 1].gather(1, owner[..., f])
-    apart = (accumulate_turns(owner, advance) - walked) % 1
-    assert torch.minimum(apart, 1 - apart).max() < 1e-9
+        turns_BKF[..., f] = turns_BKF[..., f - 1].gather(1, owner_BKF[..., f]) + advance_BKF[..., f]
+    turns_BKF += torch.arange(bins)[:, None] % 2 / 2
+    walked_BKF = torch.polar(torch.ones_like(turns_BKF), 2 * math.pi * turns_BKF)
+    assert (accumulate_phase(magnitude_BKF, hop) - walked_BKF).abs().max() < 1e-3
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), bins=st.sampled_from([3, 5, 17, 65]))
+def test_every_bin_belongs_to_the_nearest_peak_of_its_frame(seed: int, bins: int) -> None:
+    magnitude_BKF = torch.rand(2, bins, 4, generator=torch.Generator().manual_seed(seed))
+    partials = find_partials(magnitude_BKF)
+    for frame, owner_K in zip(magnitude_BKF.mT.flatten(0, 1), partials.owner_BFK.flatten(0, 1), strict=True):
+        peaks = [k for k in range(1, bins - 1) if frame[k - 1] < frame[k] >= frame[k + 1]] or [0]
+        nearest = [min(peaks, key=lambda peak: (abs(peak - k), peak)) for k in range(bins)]
+        assert (partials.place_P[owner_K] % bins).tolist() == nearest
 
 
 def test_partials_are_found_where_they_are() -> None:
     waveform_T = tone(1000.0) + tone(3000.0)
-    owner_BKF, place_BKF = find_partials(magnitude(waveform_T[None], N_FFT, HOP_LENGTH, WINDOW))
-    middle = owner_BKF.shape[-1] // 2
+    partials = find_partials(magnitude(waveform_T[None], N_FFT, HOP_LENGTH, WINDOW))
+    middle_K = partials.owner_BFK[0, partials.owner_BFK.shape[1] // 2]
     for frequency_hz in (1000.0, 3000.0):
         bin_ = frequency_hz * N_FFT / SAMPLE_RATE
         for k in (round(bin_) - 1, round(bin_), round(bin_) + 1):
-            assert owner_BKF[0, k, middle] == round(bin_)
-            assert abs(place_BKF[0, k, middle] - bin_) < 0.15
+            assert partials.place_P[middle_K[k]] % (N_FFT // 2 + 1) == round(bin_)
+            assert abs(partials.bin_P[middle_K[k]] - bin_) < 0.15
 
 
 def test_frames_without_a_peak_are_one_partial() -> None:
-    owner_BKF, place_BKF = find_partials(torch.full((1, 513, 3), 1e-4))
-    assert not owner_BKF.any()
-    assert not place_BKF.any()
+    partials = find_partials(torch.full((1, 513, 3), 1e-4))
+    assert partials.place_P.tolist() == [0, 513, 1026]
+    assert not partials.bin_P.any()
+
+
+def test_silence_has_a_finite_phase() -> None:
+    zero_BKF = torch.zeros(1, 513, 8)
+    refined_BKF = refine_phase(zero_BKF, accumulate_phase(zero_BKF, HOP_LENGTH), WINDOW, HOP_LENGTH, 3)
+    assert torch.isfinite(torch.view_as_real(refined_BKF)).all()
 
 
 def test_a_tone_keeps_its_frequency_and_level_without_iterations() -> None:

@@ -11,10 +11,29 @@ from affekt.core.params import VocoderParams
 from affekt.features.mel import HOP_LENGTH, SAMPLE_RATE
 from affekt.training.loop import TrainResult, TrainSettings, train
 from affekt.training.losses import log_magnitude_l1, mel_l1, multi_resolution_stft, spectral_convergence
-from affekt.training.vocoder import VocoderMethod
+from affekt.training.segments import Packed
+from affekt.training.vocoder import VocoderMethod, first_adversarial
 
-PARAMS = VocoderParams(channels=16, blocks=1, steps=30, batch=1, segment_frames=24, lr=0.005)
+PARAMS = VocoderParams(
+    channels=16,
+    blocks=1,
+    steps=30,
+    batch=1,
+    segment_frames=24,
+    lr=0.005,
+    refine=2,
+    mel_weight=5.0,
+    adversarial=0.2,
+    warmup=0.5,
+    critic_channels=2,
+    critic_lr=0.001,
+    loss="hinge",
+    ema=0.0,
+    bf16=False,
+)
+ALONE = PARAMS.model_copy(update={"adversarial": 0.0})
 CPU = torch.device("cpu")
+SPECTRAL = ("stft/convergence", "stft/log_l1", "magnitude/convergence", "magnitude/log_l1", "mel/l1")
 
 
 def harmonic_clip(seconds: float = 1.0, level: float = 0.1) -> np.ndarray:
@@ -26,29 +45,69 @@ def harmonic_clip(seconds: float = 1.0, level: float = 0.1) -> np.ndarray:
 def make_method(
     audio_T: np.ndarray, offsets: list[int], frames: list[int], params: VocoderParams = PARAMS
 ) -> VocoderMethod:
-    return VocoderMethod(params, audio_T, np.array(offsets), np.array(frames), 3, CPU)
+    return VocoderMethod(params, [Packed(audio_T, np.array(offsets), np.array(frames))], 3, CPU)
 
 
 def quiet(items: Any, what: str, **_: Any) -> Any:
     return iter(items)
 
 
-def train_on_one_clip(folder: Path) -> tuple[VocoderMethod, TrainResult]:
+def train_on_one_clip(
+    folder: Path, params: VocoderParams = PARAMS, checkpoint_every: int = 100
+) -> tuple[VocoderMethod, TrainResult]:
     clip_T = harmonic_clip()
-    method = make_method(clip_T, [0], [len(clip_T)])
-    settings = TrainSettings(steps=PARAMS.steps, seed=5, log_every=1)
+    method = make_method(clip_T, [0], [len(clip_T)], params)
+    settings = TrainSettings(steps=params.steps, seed=5, log_every=1, checkpoint_every=checkpoint_every)
     return method, train(method, settings, folder, CPU, lambda scalars, step: None, quiet)
 
 
-def test_loss_falls_and_weights_repeat_to_the_bit(tmp_path: Path) -> None:
-    method, result = train_on_one_clip(tmp_path / "one")
-    total = result.history["loss/vocoder"]
+@pytest.mark.parametrize("params", [PARAMS, ALONE], ids=["adversarial", "alone"])
+def test_loss_falls_and_weights_repeat_to_the_bit(tmp_path: Path, params: VocoderParams) -> None:
+    method, result = train_on_one_clip(tmp_path / "one", params)
+    total = np.sum([result.history[name] for name in SPECTRAL], axis=0)
     assert np.mean(total[-5:]) < 0.8 * np.mean(total[:5])
     for name in ("mel/l1", "stft/log_l1", "magnitude/log_l1"):
         assert np.mean(result.history[name][-5:]) < np.mean(result.history[name][:5])
-    again, _ = train_on_one_clip(tmp_path / "two")
+    again, _ = train_on_one_clip(tmp_path / "two", params)
     for name, weight in method.vocoder.state_dict().items():
         assert torch.equal(weight, again.vocoder.state_dict()[name]), name
+
+
+def test_resumed_amid_the_game_it_ends_with_the_same_bits(tmp_path: Path) -> None:
+    whole, _ = train_on_one_clip(tmp_path / "whole")
+    train_on_one_clip(tmp_path / "resumed", checkpoint_every=20)  # leaves the checkpoint of step 20
+    resumed, result = train_on_one_clip(tmp_path / "resumed")
+    assert result.history["step"] == list(map(float, range(PARAMS.steps)))
+    for name, module in whole.modules.items():
+        for key, weight in module.state_dict().items():
+            assert torch.equal(weight, resumed.modules[name].state_dict()[key]), f"{name} {key}"
+
+
+def test_discriminators_come_in_after_the_warmup(tmp_path: Path) -> None:
+    method, result = train_on_one_clip(tmp_path / "game")
+    fresh = make_method(harmonic_clip(), [0], [22050]).discriminators.state_dict()
+    assert len(result.history["adv/discriminators"]) == PARAMS.steps - first_adversarial(PARAMS) == 15
+    assert all(not torch.equal(weight, fresh[key]) for key, weight in method.discriminators.state_dict().items())
+    alone, other = train_on_one_clip(tmp_path / "alone", ALONE)
+    assert set(alone.modules) == {"vocoder"}
+    assert not [name for name in other.history if name.startswith("adv/")]
+    # Until they come in nothing differs; afterwards they have a say.
+    assert result.history["mel/l1"][:16] == other.history["mel/l1"][:16]
+    assert result.history["mel/l1"][17:] != other.history["mel/l1"][17:]
+
+
+@pytest.mark.parametrize("loss", ["hinge", "logistic", "relativistic"])
+def test_discriminators_learn_to_tell_what_the_vocoder_says(tmp_path: Path, loss: str) -> None:
+    _, result = train_on_one_clip(tmp_path, PARAMS.model_copy(update={"warmup": 0.0, "loss": loss, "critic_lr": 0.01}))
+    told = result.history["adv/discriminators"]
+    assert np.mean(told[-5:]) < np.mean(told[:3])
+
+
+@pytest.mark.parametrize("change", [{"adversarial": 0.0}, {"warmup": 1.0}])
+def test_no_weight_or_no_time_is_no_discriminator(change: dict[str, float]) -> None:
+    params = PARAMS.model_copy(update=change)
+    assert first_adversarial(params) == params.steps
+    assert set(make_method(harmonic_clip(), [0], [22050], params).modules) == {"vocoder"}
 
 
 def test_every_weight_is_trained(tmp_path: Path) -> None:

@@ -205,6 +205,15 @@ class VocoderParams(Section):
     batch: Count
     segment_frames: Annotated[int, Field(ge=16, le=2000)]
     lr: Positive
+    refine: Annotated[int, Field(ge=0, le=64)]
+    mel_weight: NonNegative
+    adversarial: NonNegative
+    warmup: Annotated[float, Field(ge=0, le=1)]
+    critic_channels: Annotated[int, Field(ge=2, le=256)]
+    critic_lr: Positive
+    loss: Literal["hinge", "logistic", "relativistic"]
+    ema: Fraction
+    bf16: bool
 
 
 class WaveGlowParams(Section):

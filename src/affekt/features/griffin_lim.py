@@ -1,22 +1,26 @@
-"""From a log mel to sound without training: the baseline of every vocoder.
+"""From a log mel to sound without training: the baseline of every vocoder, and what a trained one begins and ends with.
 
 Source: Griffin and Lim (1984), and the momentum of Perraudin et al., A fast Griffin-Lim algorithm (WASPAA 2013).
 
-Axes: M mel bands, K frequency bins, F frames, T samples.
+Axes: B batch, M mel bands, K frequency bins, F frames, T samples.
 """
+
+import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from affekt.core.errors import UserError
-from affekt.features.mel import HOP_LENGTH, WIN_LENGTH, mel_filterbank
-from affekt.features.phase import inverse, refine_phase
-from affekt.features.stft import window_of
+from affekt.features.mel import HOP_LENGTH, LOG_FLOOR, N_FFT, WIN_LENGTH, mel_filterbank
+from affekt.features.phase import inverse, refine_phase, scaled
+from affekt.features.stft import spectrum, window_of
 
 MIN_FRAMES = 4  # fewer make a sound too short for the reflect padding of the transform
 # On 12 real clips 20 steps leave a mel L1 of 0.005 in the inverse; 100 steps change the sound's by 0.003.
 _INVERSE_STEPS = 20
 _TINY = 1e-12
+_MOST_GAIN = 2.0  # nepers by which a band is raised or lowered at once
 
 
 def griffin_lim(mel_MF: Tensor, iterations: int = 60) -> Tensor:
@@ -43,9 +47,34 @@ def invert_mel(mel_MF: Tensor, steps: int = _INVERSE_STEPS) -> Tensor:
     this start keeps neighbours alike where a pseudo-inverse oscillates and is cut at zero (mel L1 0.116 against 0.098).
     """
     bands_MK = mel_filterbank(mel_MF.device)
-    wanted_MF = mel_MF.exp()
-    magnitude_KF = bands_MK.T @ (wanted_MF / bands_MK.sum(1, keepdim=True))
-    numerator_KF = bands_MK.T @ wanted_MF
+    wanted_FM = mel_MF.mT.exp()  # frame by frame in memory, as an STFT is
+    magnitude_FK = (wanted_FM / bands_MK.sum(1)) @ bands_MK
+    numerator_FK = wanted_FM @ bands_MK
     for _ in range(steps):
-        magnitude_KF = magnitude_KF * numerator_KF / (bands_MK.T @ (bands_MK @ magnitude_KF)).clamp(min=_TINY)
-    return magnitude_KF
+        magnitude_FK = magnitude_FK * numerator_FK / (magnitude_FK @ bands_MK.T @ bands_MK).clamp(min=_TINY)
+    return magnitude_FK.mT
+
+
+def match_mel(waveform_BT: Tensor, mel_BMF: Tensor) -> Tensor:
+    """Move a waveform (B, (F - 1) * HOP_LENGTH) nearer to a raw log mel (B, M, F), differentiable in both.
+
+    Each band's level is set, the bins between two bands' centres by both; the phase and the order within a band stay.
+    A call does more than an iteration of Griffin-Lim: that one asks for magnitudes that no sound has together.
+    """
+    window = window_of(WIN_LENGTH, waveform_BT.device)
+    bands_MK = mel_filterbank(waveform_BT.device)
+    spectrum_BKF = spectrum(waveform_BT, N_FFT, HOP_LENGTH, window)
+    power_BKF = spectrum_BKF.real.square() + spectrum_BKF.imag.square()
+    heard_BFM = (power_BKF + _TINY).sqrt().mT @ bands_MK.T
+    wanted_BFM, floor = mel_BMF.mT, math.log(LOG_FLOOR)
+    rise_BFM = wanted_BFM.clamp(min=floor) - heard_BFM.clamp(min=LOG_FLOOR).log()
+    gain_BFK = (rise_BFM.clamp(-_MOST_GAIN, _MOST_GAIN) @ _shares(waveform_BT.device)).exp()
+    return inverse(scaled(spectrum_BKF, gain_BFK.mT), window, HOP_LENGTH, waveform_BT.shape[-1])
+
+
+@lru_cache
+def _shares(device: torch.device) -> Tensor:
+    """What each band has to say about each bin, (M, K): sums to one over bands, and to zero where there is none."""
+    with torch.inference_mode(False):  # the cache outlives the mode; see affekt.features.mel
+        bands_MK = mel_filterbank(device)
+        return bands_MK / bands_MK.sum(0).clamp(min=_TINY)
