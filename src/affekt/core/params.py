@@ -4,16 +4,14 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from affekt.core.errors import UserError
+from affekt.core.params_editing import ContentFixedParams, MaskParams
+from affekt.core.section import Count, Fraction, NonNegative, Positive, Section
 
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
 Emotion = Literal["neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"]
 Block = Literal["block1", "block2", "block3", "block4", "block5", "block6", "block7", "block8", "block9"]
 
@@ -24,12 +22,6 @@ def check_unique(names: list[Emotion]) -> list[Emotion]:
     if twice:
         raise ValueError(f"each may be named once, not {', '.join(twice)} again")
     return names
-
-
-class Section(BaseModel):
-    """A section of params.yaml: unknown keys, wrong types and impossible values are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class ComputeParams(Section):
@@ -239,6 +231,8 @@ class Params(Section):
     generation: GenerationParams
     vocoding: VocodingParams
     maximise: MaximiseParams
+    mask: MaskParams
+    content_fixed: ContentFixedParams
     report: ReportParams
 
 
