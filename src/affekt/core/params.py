@@ -173,6 +173,14 @@ class CganParams(GanParams):
     condition: Literal["emotion", "emotion_gender"]
 
 
+class ContentParams(Section):
+    """The recognisers of what is said; the rest of their training is the section `training`'s."""
+
+    channels: Annotated[int, Field(ge=4, le=512)]
+    segments: Annotated[int, Field(ge=2, le=64)]
+    steps: Count
+
+
 class VocoderParams(Section):
     channels: Annotated[int, Field(ge=8, le=2048)]
     blocks: Annotated[int, Field(ge=1, le=64)]
@@ -218,6 +226,7 @@ class Params(Section):
     training: TrainingParams
     recogniser: RecogniserParams
     judge: JudgeParams
+    content: ContentParams
     gan: GanParams
     cgan: CganParams
     vocoder: VocoderParams

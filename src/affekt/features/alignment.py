@@ -14,9 +14,10 @@ from affekt.core.errors import UserError
 from affekt.features.mfcc import mfcc
 from affekt.features.packed import Packed
 
-COEFFICIENTS = 13  # the first, the level, is left out
+COEFFICIENTS = 13
+REACH = 3  # frames to either side, of the differences over time
 STEP = 2  # frames: a path on every second one costs a quarter, and a part of a statement has 10 frames or more
-SILENT = 1e-3  # smallest deviation of a coefficient that is scaled by
+SMALLEST = 1e-6  # length of a vector that is made a unit vector
 OUTSIDE = -1  # the class of what lies beyond a clip
 
 
@@ -27,12 +28,8 @@ def find_references(packed: Packed, rows: np.ndarray) -> dict[str, int]:
     has each sound, at about the share of time that others give to it, and the choice draws nothing. A statement that no
     one speaks in neutral takes it among all its clips.
     """
-    clips = packed.clips.iloc[rows]
-    return {str(name): _medoid(packed, rows[(clips["statement"] == name).to_numpy()]) for name in _names(clips)}
-
-
-def _names(clips: "object") -> list[str]:
-    return sorted(set(clips["statement"]))  # type: ignore[index]
+    statements = packed.clips["statement"].to_numpy()[rows]
+    return {str(name): _medoid(packed, rows[statements == name]) for name in sorted(set(statements))}
 
 
 def _medoid(packed: Packed, rows: np.ndarray) -> int:
@@ -42,30 +39,34 @@ def _medoid(packed: Packed, rows: np.ndarray) -> int:
     return int(candidates[np.abs(frames[:, None] - frames[None]).sum(1).argmin()])
 
 
-def cepstra(mel_FM: np.ndarray) -> np.ndarray:
-    """Return cepstra (D, F / STEP) of a raw log mel, each scaled to the clip's mean 0 and deviation 1.
+def describe(mel_FM: np.ndarray) -> np.ndarray:
+    """Return cepstra of a raw log mel and their differences over time as unit vectors (2 D, F / STEP).
 
-    So neither level nor microphone nor the average of a voice counts.
+    The clip's mean is taken out: neither level nor microphone nor the average of a voice counts.
     """
-    found = mfcc(torch.from_numpy(np.array(mel_FM[::STEP].T)), COEFFICIENTS)[1:].numpy()
-    return (found - found.mean(1, keepdims=True)) / np.maximum(found.std(1, keepdims=True), SILENT)
+    cepstrum_DF = mfcc(torch.from_numpy(np.array(mel_FM.T)), COEFFICIENTS).numpy()
+    cepstrum_DF = cepstrum_DF - cepstrum_DF.mean(1, keepdims=True)
+    frame = np.arange(cepstrum_DF.shape[1])
+    after, before = np.minimum(frame + REACH, frame[-1]), np.maximum(frame - REACH, 0)
+    found = np.concatenate([cepstrum_DF, cepstrum_DF[:, after] - cepstrum_DF[:, before]])[:, ::STEP]
+    return found / np.maximum(np.linalg.norm(found, axis=0), SMALLEST)
 
 
 def warp(clip_DF: np.ndarray, reference_DF: np.ndarray) -> np.ndarray:
-    """Return for each frame of a clip its place in the reference, in frames of it; float64 (F,), never falling.
+    """Return for each column of a clip its place in the reference, in columns of it; float64 (F,), never falling.
 
-    A frame that stays for several frames of the reference lies at their mean.
+    Columns are unit vectors, compared by their cosine. One that stays for several of the reference lies at their mean.
     """
     from librosa.sequence import dtw
 
-    _, path = dtw(clip_DF, reference_DF, metric="euclidean")
+    _, path = dtw(C=1 - clip_DF.T @ reference_DF)
     count = np.bincount(path[:, 0], minlength=clip_DF.shape[1])
     return np.bincount(path[:, 0], weights=path[:, 1], minlength=clip_DF.shape[1]) / count
 
 
 def place_frames(mel_FM: np.ndarray, reference_DF: np.ndarray) -> np.ndarray:
     """Return the place of each frame of a raw log mel in its statement, from 0 (start) to 1 (end); float32 (F,)."""
-    on_path = (warp(cepstra(mel_FM), reference_DF) + 0.5) / reference_DF.shape[1]
+    on_path = (warp(describe(mel_FM), reference_DF) + 0.5) / reference_DF.shape[1]
     frames = np.arange(len(mel_FM))
     return np.interp(frames, frames[::STEP], on_path).astype(np.float32)
 
@@ -89,7 +90,7 @@ class Aligned:
             what = f"statement {unknown[0]!r} is not among {', '.join(known)}" if unknown else "there is no clip"
             raise UserError(f"alignment: {what}; check the splits of the corpus: both halves need all statements")
         mel_BFM, frames_B = packed.padded(rows)
-        of_statement = {name: cepstra(packed.mel[packed.span(row)]) for name, row in references.items()}
+        of_statement = {name: describe(packed.mel[packed.span(row)]) for name, row in references.items()}
         place_BF = torch.zeros(mel_BFM.shape[:2])
         for place_F, row, name in zip(place_BF, rows, statements, strict=True):
             found = place_frames(packed.mel[packed.span(int(row))], of_statement[name])

@@ -40,23 +40,34 @@ def random_views(mel_BFM: Tensor, frames_B: Tensor, augment: Augment, rng: torch
 
     Returns mels (B, M, crop), padding beyond a clip's end, and the number of valid frames (B,).
     """
-    batch, total, bands = mel_BFM.shape
-    device, crop = mel_BFM.device, augment.crop_frames
+    time_BF, valid_B = draw_times(frames_B, augment, rng)
+    return view_at(mel_BFM, time_BF.clamp(max=mel_BFM.shape[1] - 1), augment, rng), valid_B
+
+
+def draw_times(frames_B: Tensor, augment: Augment, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw a stretched window of clips of so many frames: the place in the clip of each frame of the view (B, crop).
+
+    Also returns the number of valid frames (B,); the places beyond them go on beyond the clip.
+    """
+    batch, device, crop = len(frames_B), frames_B.device, augment.crop_frames
     speed_B = draw(rng, (batch,), 1 - augment.speed, 1 + augment.speed, device)
     stretched_B = torch.div(frames_B - 1, speed_B, rounding_mode="floor") + 1  # the last one reads the last frame
     start_B = (draw(rng, (batch,), 0, 1, device) * (stretched_B - crop).clamp(min=0)).floor()
     time_BF = (start_B[:, None] + torch.arange(crop, device=device)) * speed_B[:, None]
-    time_BF = time_BF.clamp(max=total - 1)
+    return time_BF, torch.minimum(stretched_B - start_B, torch.full_like(start_B, crop)).long()
+
+
+def view_at(mel_BFM: Tensor, time_BF: Tensor, augment: Augment, rng: torch.Generator) -> Tensor:
+    """Read clips (B, frames, M) at fractional places, with random shifts of bands, tilts and noise; (B, M, crop)."""
+    batch, _, bands = mel_BFM.shape
+    device = mel_BFM.device
     view_BFM = interpolate(mel_BFM, time_BF)
     shift_B = draw(rng, (batch,), -augment.pitch, augment.pitch, device)
     band_BM = (torch.arange(bands, device=device)[None] + shift_B[:, None]).clamp(0, bands - 1)
     view_BMF = interpolate(view_BFM.transpose(1, 2), band_BM)
     tilt_B = draw(rng, (batch,), -TILT, TILT, device)
     view_BMF = view_BMF + tilt_B[:, None, None] * torch.linspace(-0.5, 0.5, bands, device=device)[None, :, None]
-    valid_B = torch.minimum(stretched_B - start_B, torch.full_like(start_B, crop)).long()
-    if augment.noise > 0:
-        view_BMF = add_noise(view_BMF, augment.noise, rng)
-    return view_BMF, valid_B
+    return add_noise(view_BMF, augment.noise, rng) if augment.noise > 0 else view_BMF
 
 
 def add_noise(mel_BMF: Tensor, share: float, rng: torch.Generator) -> Tensor:
