@@ -141,7 +141,9 @@ def edit(stage: Stage, networks: dict[str, nn.Module], clips: Clips, params: Mas
     random_BMF = grid.gain(knots_BNH, int(frames_B.max()))
     random = [gain_MF[:, :frames] for gain_MF, frames in zip(random_BMF, frames_B.tolist(), strict=True)]
     waves, random_waves = (apply(clips.wave, gains) for gains in (masks.gain, random))
-    heard, heard_random = (hear(networks, [log_mel(w) for w in sounds], stage.device) for sounds in (waves, random_waves))
+    heard, heard_random = (
+        hear(networks, [log_mel(w) for w in sounds], stage.device) for sounds in (waves, random_waves)
+    )
     return Edited(rms_db, masks, waves, heard, heard_random)
 
 

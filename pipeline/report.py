@@ -21,6 +21,7 @@ def main(stage: Stage) -> None:
         generation=stage.dep("generation"),
         vocoding=stage.dep("vocoding"),
         maximise=stage.dep("maximise"),
+        mask=stage.dep("mask"),
     )
     page, assets = stage.out("index"), stage.out("assets")
     # The page shows what dvc.yaml declares for this stage: all sections, so that it is made anew when any changes.

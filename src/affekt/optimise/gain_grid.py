@@ -1,7 +1,7 @@
 """Smooth masks: a coarse grid of gains over bands and time, a bound on their energy, and their effect on a sound.
 
-Between its knots a mask is a uniform cubic B-spline (de Boor 1978, chapter IX): twice differentiable, and its weights are
-positive and sum to one, so that no gain is larger than the largest knot. Gains are in decibels of magnitude.
+Between its knots a mask is a uniform cubic B-spline (de Boor 1978, chapter IX): twice differentiable, and its weights
+are positive and sum to one, so that no gain is larger than the largest knot. Gains are in decibels of magnitude.
 
 Axes: B clips, N knots along bands, H knots along time, M mel bands, K frequency bins, F frames, T samples.
 """

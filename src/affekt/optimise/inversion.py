@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from affekt.core.seeds import generator as seeded
 from affekt.features.crops import N_FRAMES, silence
-from affekt.features.mel import denormalise, normalise
+from affekt.features.mel import normalise
 from affekt.optimise.content import drift
 from affekt.optimise.engine import PerSample, Problem, Settings, optimise
 from affekt.optimise.maximise import generate_mel
@@ -22,41 +22,15 @@ from affekt.optimise.objectives import cross_entropy, target_probability
 from affekt.optimise.regularisers import shell
 from affekt.optimise.trajectory import Trajectory
 from affekt.optimise.transforms import random_view
+from affekt.optimise.windows import Windows
 
 Progress = Callable[[Iterable[int]], Iterable[int]]
 BATCH = 64  # latents generated at once
 
 
-@dataclass(frozen=True)
-class Windows:
-    """Where the windows of a recording lie: equally far apart, the first at its start and the last to its end."""
-
-    starts: tuple[int, ...]
-    frames: int  # of the recording
-
-    @classmethod
-    def over(cls, frames: int, overlap: int) -> "Windows":
-        """As few windows as cover so many frames with at least this overlap; a short recording has one."""
-        spare = max(frames - N_FRAMES, 0)
-        count = 1 + -(-spare // (N_FRAMES - overlap))
-        return cls(tuple(spare * i // max(count - 1, 1) for i in range(count)), frames)
-
-    def cut(self, mel_MF: Tensor) -> Tensor:
-        """The windows (W, M, P) of a normalised mel; silence after a short one."""
-        missing = max(N_FRAMES - self.frames, 0)
-        padded_MF = nn.functional.pad(mel_MF, (0, missing), value=silence())
-        return torch.stack([padded_MF[:, start : start + N_FRAMES] for start in self.starts])
-
-    def join(self, mel_BWMP: Tensor) -> Tensor:
-        """Cross-fade windows into mels (B, M, F): each counts less towards its ends."""
-        ramp_P = torch.hann_window(N_FRAMES + 2, periodic=False, device=mel_BWMP.device)[1:-1]  # nowhere zero
-        total = max(self.frames, N_FRAMES)
-        joined_BMF = mel_BWMP.new_zeros(len(mel_BWMP), mel_BWMP.shape[2], total)
-        weight_F = mel_BWMP.new_zeros(total)
-        for i, start in enumerate(self.starts):
-            joined_BMF[..., start : start + N_FRAMES] += mel_BWMP[:, i] * ramp_P
-            weight_F[start : start + N_FRAMES] += ramp_P
-        return (joined_BMF / weight_F)[..., : self.frames]
+def windows_over(frames: int, overlap: int) -> Windows:
+    """The windows of a recording that the prior can speak."""
+    return Windows.over(frames, N_FRAMES, overlap)
 
 
 def speak_latents(prior: nn.Module, latent_BWL: Tensor, windows: Windows) -> Tensor:
@@ -67,7 +41,7 @@ def speak_latents(prior: nn.Module, latent_BWL: Tensor, windows: Windows) -> Ten
 
 @torch.no_grad()
 def nearest_latents(prior: nn.Module, mel_WMP: Tensor, candidates: int, seed: int) -> Tensor:
-    """For each normalised window the latent (W, L) of `candidates` random ones whose mel is nearest in mean distance."""
+    """The latent (W, L), of so many random ones, whose mel is nearest to each normalised window."""
     best_W = torch.full((len(mel_WMP),), float("inf"), device=mel_WMP.device)
     latent = int(prior.latent)  # type: ignore[arg-type]
     best_WL = torch.zeros(len(mel_WMP), latent, device=mel_WMP.device)
@@ -90,8 +64,8 @@ def invert(
     settings: Settings,
     progress: Progress = iter,
 ) -> Trajectory:
-    """Latents (1, W, L) whose cross-faded mel is near a recording's raw log mel; "score" is the mean distance in nats."""
-    start_WL = nearest_latents(prior, windows.cut(normalise(mel_MF)), candidates, settings.seed)
+    """Latents (1, W, L) whose mel is near a recording's raw log mel; "score" is the mean distance in nats."""
+    start_WL = nearest_latents(prior, windows.cut(normalise(mel_MF), silence()), candidates, settings.seed)
 
     def distance(made_BMF: Tensor, wanted_BMF: Tensor) -> Tensor:
         return (made_BMF - wanted_BMF).abs().mean(dim=(1, 2))

@@ -17,8 +17,12 @@ from affekt.optimise.engine import PerSample, Problem, Settings, optimise
 from affekt.optimise.gain_grid import GainGrid, mask_mel
 from affekt.optimise.networks import prepare
 from affekt.optimise.objectives import cross_entropy, target_probability
+from affekt.optimise.windows import Windows
 
 GROUP = 16  # clips in one batch at most, of similar lengths
+WHOLE_FRAMES = 344  # 4 s: up to here a recording has one mask, as a corpus's clips have
+CHUNK_FRAMES = 172  # 2 s, of longer ones
+OVERLAP_FRAMES = 32
 
 Progress = Callable[[Iterable[int]], Iterable[int]]
 
@@ -79,6 +83,28 @@ def seek_masks(
             found[i] = (gain_MF, float(rms_B[at]), trajectory.history["score"][:, at])
     in_order = [found[i] for i in range(len(mels))]
     return Masks([row[0] for row in in_order], [row[1] for row in in_order], [row[2] for row in in_order])
+
+
+def seek_long_mask(
+    recognisers: Sequence[nn.Module],
+    mel_MF: Tensor,
+    label: int,
+    wish: Wish,
+    device: torch.device,
+    content: nn.Module | None = None,
+    progress: Progress = iter,
+) -> Tensor:
+    """The mask (M, F) of one recording of any length; a long one gets a mask for each of its windows, cross-faded.
+
+    Each window's mask holds the bounds, and so does the whole.
+    """
+    frames = mel_MF.shape[-1]
+    windows = Windows.over(frames, frames if frames <= WHOLE_FRAMES else CHUNK_FRAMES, min(OVERLAP_FRAMES, frames - 1))
+    mels = list(windows.cut(mel_MF, math.log(LOG_FLOOR)))
+    masks = seek_masks(recognisers, mels, [label] * len(mels), wish, device, content, progress)
+    joined_BMF = windows.join(torch.stack(masks.gain)[None])
+    rms = float(joined_BMF.square().mean().sqrt())
+    return joined_BMF[0] * min(1.0, wish.grid.rms_db / max(rms, wish.grid.rms_db))
 
 
 def pad_mels(mels: Sequence[Tensor], device: torch.device) -> tuple[Tensor, Tensor]:

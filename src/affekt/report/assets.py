@@ -41,6 +41,7 @@ class Sources:
     generation: Path
     vocoding: Path
     maximise: Path
+    mask: Path
     hearing: Path
     gender_recognition: Path
     dream: Path
