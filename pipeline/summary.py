@@ -4,7 +4,17 @@ from affekt.core.errors import StageError
 from affekt.core.files import read_json, write_json
 from affekt.core.stage import Stage, run
 
-STAGES = ("recognition", "hearing", "gender_recognition", "dream", "generation", "vocoding", "maximise", "mask")
+STAGES = (
+    "recognition",
+    "hearing",
+    "gender_recognition",
+    "content_recognition",
+    "dream",
+    "generation",
+    "vocoding",
+    "maximise",
+    "mask",
+)
 
 
 def main(stage: Stage) -> None:

@@ -38,6 +38,7 @@ TINY: dict[str, dict[str, object]] = {
     },
     "recogniser": {"channels": 4, "layers": 1, "epochs": 6},
     "judge": {"channels": 4, "epochs": 6},
+    "content": {"channels": 4, "segments": 4, "steps": 20},
     "networks": {
         "mel_cnn": {**NETWORK, "epochs": 3}, "mel_wavenet": NETWORK, "mel_lstm": NETWORK,
         "audio_wavenet": NETWORK, "audio_lstm": NETWORK, "mfcc_cnn": NETWORK,

@@ -233,6 +233,20 @@ def gender_figures(rng: np.random.Generator, truth: np.ndarray, speakers: np.nda
     return flat
 
 
+def content_figures() -> dict[str, float]:
+    """What the recognisers of what is said add to the summary."""
+    flat = {"content/statements": 4.0, "content/segments": 12.0}
+    for rank, half in enumerate("ab"):
+        row = {"clips": 240.0}
+        for key in ("statement_accuracy", "windows/statement_accuracy", "frame_accuracy", "frame_accuracy_within_1"):
+            row |= {key: 0.9 + 0.03 * rank, f"{key}_chance": 0.25}
+        row |= {f"emotion/{emotion}/statement_accuracy": 0.95 for emotion in EMOTIONS}
+        for i, kind in enumerate(("same_emotion", "other_emotion", "other_statement")):
+            row |= {f"drift/{kind}": 0.3 + i, f"drift/{kind}_high": 0.9 + i, f"agreement/{kind}": 0.9 - 0.3 * i}
+        flat |= {f"content/{half}/{key}": value for key, value in row.items()}
+    return flat
+
+
 def dreams() -> dict[str, tuple[str, int, float]]:
     """Layer, octaves and step of each dream by its name."""
     found = {f"block{i}": (f"block{i}", 3, 0.02) for i in range(1, 10)}
@@ -315,6 +329,7 @@ def figures() -> dict[str, float]:
         hearing_figures()
         | dream_figures()
         | mask_figures()
+        | content_figures()
         | {"recognise/chance/ua": 0.125, "recognise/majority/wa_a": 0.133}
     )
     flat["recognise/majority/wa_b"] = 0.133

@@ -11,6 +11,7 @@ from affekt.report import figures, values
 from affekt.report.assets import Assets, Sources
 from affekt.report.sections import (
     claims,
+    content,
     corpus,
     dream,
     gender,
@@ -39,6 +40,7 @@ def render_page(
         "recognition": recognition.build(sources, metrics, emotions),
         "hearing": hearing.build(sources, metrics, emotions, spoken["names"]),
         "gender": gender.build(sources, metrics, ", ".join(spoken["names"])),
+        "content": content.build(metrics, emotions),
         "generation": generation.build(sources, assets, metrics, emotions, examples),
         "vocoding": vocoding.build(sources, assets, metrics, examples),
         "optimisation": optimised,

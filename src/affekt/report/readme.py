@@ -35,6 +35,8 @@ def render_results(results: Mapping[str, Any]) -> str:
     blocks = [recognition_table, generation_line, optimisation_table, vocoder_table, provenance_line]
     if "recognise/folds" in results:  # a run of before the benchmark has none of it
         blocks[1:1] = [benchmark_table, leakage_line, gender_line]
+    if "content/a/statement_accuracy" in results:
+        blocks[-1:-1] = [content_line]
     if any(key.startswith("dream/") for key in results):
         blocks[-1:-1] = [dream_table]
     return "".join(f"\n{block(results)}\n" for block in blocks) + "\n"
@@ -135,6 +137,18 @@ def _gender_part(results: Mapping[str, Any], model: str, name: str) -> str:
         notes.insert(0, f"{results[f'{start}accuracy_other_folds']:.3f} without fold 1")
     notes += [f"{way.replace('_', ' ')} {results[start + way]:.3f}" for way in WAYS if start + way in results]
     return f"{name} {results[f'{start}accuracy']:.3f}{' (' + ', '.join(notes) + ')' if notes else ''}"
+
+
+def content_line(results: Mapping[str, Any]) -> str:
+    """How rightly the recognisers of what is said hear unseen speakers, each beside chance."""
+    parts = []
+    for trained, tested in (("a", "b"), ("b", "a")):
+        get = lambda key: results[f"content/{trained}/{key}"]  # noqa: B023, E731
+        measures = (("clips", "statement_accuracy"), ("windows", "windows/statement_accuracy"),
+                    ("frames within a part", "frame_accuracy_within_1"))  # fmt: skip
+        told = [f"{name} {get(key):.3f} (chance {get(f'{key}_chance'):.3f})" for name, key in measures]
+        parts.append(f"half {trained} to {tested}: {', '.join(told)}")
+    return f"What is said, share of unseen speakers' clips, windows and frames named rightly; {'; '.join(parts)}."
 
 
 def dream_table(results: Mapping[str, Any]) -> str:
