@@ -58,6 +58,8 @@ TINY: dict[str, dict[str, object]] = {
     "generation": {"samples": 16},
     "vocoding": {"clips": 2, "griffin_lim_iterations": 4},
     "maximise": {"seeds": 2, "steps": 120, "emotions": ["happy", "sad"], "transforms": 1},
+    "mask": {"clips": 2, "rms_db": [3.0, 6.0], "steps": 2},
+    "content_fixed": {"candidates": 2, "invert_steps": 1, "steps": 1},
     "report": {"examples": 1},
 }  # fmt: skip
 

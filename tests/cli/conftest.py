@@ -9,6 +9,8 @@ import pytest
 import soundfile
 import torch
 
+from affekt.core.files import write_json
+from affekt.models.content import ContentNetwork
 from affekt.models.gan import Generator
 from affekt.models.io import save_model
 from affekt.models.judge import RecurrentRecogniser
@@ -20,17 +22,21 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder models/ with all four networks as small as they come."""
+    """The folder models/ with all networks as small as they come."""
     folder = tmp_path_factory.mktemp("models")
     networks = {
         "recogniser": (MelCNN, {"channels": 4, "layers": 1, "classes": 8}),
         "judge": (RecurrentRecogniser, {"channels": 4}),
         "gan": (Generator, {"latent": 8, "channels": 4}),
         "vocoder": (IstftVocoder, {"channels": 8, "blocks": 1}),
+        "content_a": (ContentNetwork, {"statements": 2, "segments": 3, "channels": 4}),
+        "content_b": (ContentNetwork, {"statements": 2, "segments": 3, "channels": 4}),
     }
     for name, (network, config) in networks.items():
         torch.manual_seed(0)
         save_model(folder / name, network(**config), config, {})
+    for name in ("content_a", "content_b"):
+        write_json(folder / name / "statements.json", [{"statement": s, "clip_id": s} for s in ("dogs", "kids")])
     return folder
 
 

@@ -78,7 +78,10 @@ def run_edit(args: argparse.Namespace, label: int, folder: Path) -> int:
     scores = {name: listener.hear(sound_T, edit.sounds["before"], label) for name, sound_T in edit.sounds.items()}
     write_edit(folder, edit)
     told = {"file": args.file.name, "emotion": EMOTIONS[label], "how": args.how, "seed": seed}
-    write_json(folder / SCORES_NAME, {**told, **edit.figures, "versions": scores})
+    write_json(
+        folder / SCORES_NAME,
+        {**told, **edit.figures, "versions": [{"name": name, **row} for name, row in scores.items()]},
+    )
     print(describe(scores))
     print(f"{', '.join(edit.written)} and {SCORES_NAME} are in {folder}/")
     return 0

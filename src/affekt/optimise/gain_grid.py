@@ -53,15 +53,14 @@ class GainGrid:
         return knots_BNH * share_B.clamp(max=1.0)[:, None, None]
 
     def random(self, frames_B: Tensor, rms_B: Tensor, seeds: Sequence[int]) -> Tensor:
-        """Knots (B, N, H) of random masks of these energies, one per seed, for comparison; within the peak."""
+        """Knots (B, N, H) of random masks of these energies, one per seed; their peaks are not bound."""
         count, total = len(frames_B), int(frames_B.max())
         knots_BNH = torch.zeros(count, *self.shape(total))
         for i, seed in enumerate(seeds):
             shape = self.shape(int(frames_B[i]))
             knots_BNH[i, :, : shape[1]] = torch.randn(shape, generator=generator(seed, "random mask"))
         frames_B, rms_B = frames_B.cpu(), rms_B.cpu()
-        knots_BNH = knots_BNH * (rms_B / self.rms(knots_BNH, frames_B))[:, None, None]
-        return knots_BNH.clamp(-self.peak_db, self.peak_db)
+        return knots_BNH * (rms_B / self.rms(knots_BNH, frames_B))[:, None, None]
 
 
 def knots_of(size: int, cell: int) -> int:
