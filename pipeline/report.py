@@ -24,6 +24,7 @@ def main(stage: Stage) -> None:
         maximise=stage.dep(SHOWN).parent,
         tradeoff=stage.dep("tradeoff"),
         content_fixed=stage.dep("content_fixed"),
+        mask=stage.dep("mask"),
     )
     page, assets = stage.out("index"), stage.out("assets")
     # The page shows what dvc.yaml declares for this stage: all sections, so that it is made anew when any changes.

@@ -11,7 +11,8 @@ from affekt.core.files import load_array, load_table, write_json
 from affekt.core.params import VocodingParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.wav import write_wav
-from affekt.evaluate.vocoding import SYSTEMS, compare_clips, pick_clips, predict_mos, summarise
+from affekt.evaluate.clips import pick_clips
+from affekt.evaluate.vocoding import SYSTEMS, compare_clips, predict_mos, summarise
 from affekt.features.mel import HOP_LENGTH, log_mel
 from affekt.models.vocoders import load_vocoder
 
@@ -26,7 +27,7 @@ def main(stage: Stage) -> None:
     params = stage.params(VocodingParams)
     prepared = stage.dep("prepared")
     audio = load_array(prepared / "audio.npy")
-    clips = pick_clips(load_table(prepared / "clips.parquet"), params.clips)
+    clips = pick_clips(load_table(prepared / "clips.parquet"), params.clips, half="b")
     vocoders = {
         "griffin_lim": load_vocoder("griffin_lim", device, params.griffin_lim_iterations),
         "istft": load_vocoder(stage.dep("vocoder"), device),
@@ -66,7 +67,7 @@ def speak(vocoder: nn.Module, mel_MF: Tensor, device: torch.device) -> np.ndarra
 def write_examples(folder: Path, clips: "pd.DataFrame", waves: dict[str, list[np.ndarray]]) -> None:
     """Write some clips as WAV and index.json: per clip its id, emotion and the file of each version."""
     folder.mkdir(parents=True)
-    shown = set(pick_clips(clips, EXAMPLES)["clip_id"])
+    shown = set(pick_clips(clips, EXAMPLES, half="b")["clip_id"])
     index = []
     for i, clip in enumerate(clips.itertuples()):
         if clip.clip_id not in shown:

@@ -73,6 +73,8 @@ TINY: dict[str, dict[str, object]] = {
     },
     "tradeoff": {"seeds": 1, "steps": 2, "prior_weights": [0.0, 1.0]},
     "content_fixed": {"seeds": 1, "steps": 2},
+    "mask": {"clips": 2, "rms_db": [3.0, 6.0], "steps": 2},
+    "inversion": {"candidates": 2, "invert_steps": 1, "steps": 1},
     "report": {"examples": 1},
 }  # fmt: skip
 

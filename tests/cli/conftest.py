@@ -9,6 +9,8 @@ import pytest
 import soundfile
 import torch
 
+from affekt.core.files import write_json
+from affekt.models.content import ContentNetwork
 from affekt.models.gan import Generator
 from affekt.models.io import save_model
 from affekt.models.judge import RecurrentRecogniser
@@ -29,10 +31,14 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "gan": (Generator, {"latent": 8, "channels": 4}),
         "vocoder": (IstftVocoder, {"channels": 8, "blocks": 1}),
         "waveglow": (WaveGlow, {"channels": 4, "layers": 1, "flows": 2, "condition": 4}),
+        "content_a": (ContentNetwork, {"statements": 2, "segments": 3, "channels": 4}),
+        "content_b": (ContentNetwork, {"statements": 2, "segments": 3, "channels": 4}),
     }
     for name, (network, config) in networks.items():
         torch.manual_seed(0)
         save_model(folder / name, network(**config), config, {})
+    for name in ("content_a", "content_b"):
+        write_json(folder / name / "statements.json", [{"statement": s, "clip_id": s} for s in ("dogs", "kids")])
     return folder
 
 

@@ -77,6 +77,8 @@ def test_a_full_folder_is_kept_without_force(trained: Path, capsys: pytest.Captu
         (["--emotion", "glad"], "known are neutral, calm, happy"),
         (["--emotion", "happy", "--seeds", "0"], "--seeds 0: must be at least 1"),
         (["--emotion", "happy", "--steps", "-1"], "--steps -1: must be at least 1"),
+        (["--emotion", "happy", "--how", "mask"], "--how needs a FILE"),
+        (["--emotion", "happy", "--rms-db", "3"], "--rms-db needs a FILE"),
     ],
 )
 def test_impossible_wishes_are_faults(

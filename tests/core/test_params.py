@@ -90,7 +90,6 @@ def test_a_wrong_type_is_named_with_key_value_and_type(key: str, value: Any, all
         ("compute.device", "gpu", "'auto', 'cpu' or 'cuda'"),
         ("corpus.name", "librispeech", "'demo', 'ravdess', 'tess' or 'cremad'"),
         ("reading.name", "ravdess", "'demo_reading' or 'librispeech'"),
-        ("recogniser.network", "mfcc_cnn", "'mel_cnn', 'mel_wavenet' or 'mel_lstm'"),
         ("training.schedule", "late", "'one_cycle', 'plateau', 'cosine' or 'constant'"),
         ("compute.threads", 0, "greater than or equal to 1"),
         ("compute.threads", 257, "less than or equal to 256"),

@@ -69,6 +69,7 @@ def write_inputs(root: Path) -> Sources:
         hearing=root / "reports/parts/hearing",
         gender_recognition=root / "reports/parts/gender_recognition",
         dream=root / "reports/parts/dream",
+        mask=root / "reports/parts/mask",
     )
     write_corpus(sources)
     write_parts(sources)
@@ -76,6 +77,7 @@ def write_inputs(root: Path) -> Sources:
     models = [*GENDER, *(f"{model}_joint" for model in GENDER), "speaker_embedding"]
     write_json(sources.gender_recognition / "index.json", {"models": models, "reading": "demo_reading"})
     write_dream(sources.dream)
+    write_mask(sources.mask)
     write_json(sources.summary, figures())
     return sources
 
@@ -293,11 +295,48 @@ def write_dream(folder: Path) -> None:
     write_json(folder / "index.json", {"clips": ["demo-01-02", "demo-02-02"], "gender": ["f", "m"], "sounds": rows})
 
 
+BOUNDS_DB = (2.0, 4.0, 8.0)
+
+
+def mask_figures() -> dict[str, float]:
+    """What the masks add to the summary: more energy moves more clips."""
+    flat = {"mask/clips": 4.0, "mask/steps": 60.0}
+    for rank, bound in enumerate(BOUNDS_DB):
+        row = {"own_before": 0.0, "own_after": 1.0, "judge_before": 0.0, "judge_after": 0.25 + 0.25 * rank,
+               "judge_random": 0.25, "statement_before": 1.0, "statement_after": 1.0, "statement_random": 1.0,
+               "p_value": 0.04 / (rank + 1), "rms_db": bound, "peak_db": 2.5 * bound}  # fmt: skip
+        flat |= {f"mask/{bound:g}db/{key}": value for key, value in row.items()}
+    for emotion in ("happy", "sad"):
+        row = {"clips": 2.0, "judge_before": 0.0, "judge_after": 0.5}
+        flat |= {f"mask/8db/{emotion}/{key}": value for key, value in row.items()}
+    return flat
+
+
+def write_mask(folder: Path) -> None:
+    """Write two clips with a mask and a sound for each bound."""
+    rows = []
+    for number, wanted in enumerate(("happy", "sad")):
+        name = f"demo-01-{number + 1:02d}"
+        sound = buzz(120 + 30 * number, 1.0, number)
+        gain_MF = np.sin(np.arange(80) / 9)[:, None] * np.cos(np.arange(mel_of(sound).shape[1]) / 7)[None]
+        heard = {"own": 0.9, "judge": 0.4, "judge_names": wanted, "statement_kept": True}
+        row = {"clip_id": name, "emotion": "angry", "wanted": wanted,
+               "before": {"audio": write_sound(folder / f"{name}.wav", sound)} | heard, "after": []}  # fmt: skip
+        for bound in BOUNDS_DB:
+            stem = f"{name}-{bound:g}db"
+            save_array(folder / f"{stem}.npy", (2 * bound * gain_MF).astype(np.float16))
+            audio = write_sound(folder / f"{stem}.wav", buzz(120 + 3 * bound, 1.0, number))
+            row["after"].append({"bound_db": bound, "rms_db": bound, "audio": audio, "mask": f"{stem}.npy"} | heard)
+        rows.append(row)
+    write_json(folder / "index.json", {"bounds_db": list(BOUNDS_DB), "examples": rows})
+
+
 def figures() -> dict[str, float]:
     """A summary with every figure that the page shows."""
     flat = (
         hearing_figures()
         | dream_figures()
+        | mask_figures()
         | content_figures()
         | {"recognise/chance/ua": 0.125, "recognise/majority/wa_a": 0.133}
     )

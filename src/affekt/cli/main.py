@@ -20,7 +20,7 @@ EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 COMMANDS = {
     "recognise": "name the emotion in recordings of your own",
-    "maximise": "search the mel GAN for the voice that sounds most like an emotion",
+    "maximise": "search the mel GAN for the voice of an emotion, or bring a recording to one",
     "dream": "change recordings until a layer of a network responds most",
     "vocode": "turn recordings or mels into audio with a vocoder",
     "compare": "set two states of the pipeline side by side: parameters and metrics",

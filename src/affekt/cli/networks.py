@@ -19,6 +19,7 @@ MODULES = {
     "AudioLSTM": "affekt.models.audio_networks",
     "SpectrogramResNet": "affekt.models.spectrogram_net",
     "RecurrentRecogniser": "affekt.models.judge",
+    "ContentNetwork": "affekt.models.content",
     "Generator": "affekt.models.gan",
     "IstftVocoder": "affekt.models.vocoder",
     "WaveGlow": "affekt.models.waveglow",

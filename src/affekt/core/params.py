@@ -3,17 +3,15 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from affekt.core.errors import UserError
+from affekt.core.params_editing import ContentFixedParams, InversionParams, MaskParams, TradeoffParams
 from affekt.core.problems import describe_problem
+from affekt.core.section import Count, Fraction, NonNegative, Positive, Section
 
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
 Emotion = Literal["neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"]
 Block = Literal["block1", "block2", "block3", "block4", "block5", "block6", "block7", "block8", "block9"]
 
@@ -24,12 +22,6 @@ def check_unique(names: list[Emotion]) -> list[Emotion]:
     if twice:
         raise ValueError(f"each may be named once, not {', '.join(twice)} again")
     return names
-
-
-class Section(BaseModel):
-    """A section of params.yaml: unknown keys, wrong types and impossible values are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class ComputeParams(Section):
@@ -251,19 +243,6 @@ class MaximiseParams(Section):
     emotions: Annotated[list[Emotion], Field(min_length=2), AfterValidator(check_unique)]
 
 
-class TradeoffParams(Section):
-    seeds: Count
-    steps: Count
-    prior_weights: Annotated[list[NonNegative], Field(min_length=1)]
-
-
-class ContentFixedParams(Section):
-    seeds: Count
-    steps: Count
-    bound: NonNegative
-    weight: Positive
-
-
 class ReportParams(Section):
     examples: Annotated[int, Field(ge=1, le=16)]
 
@@ -298,6 +277,8 @@ class Params(Section):
     vocoding: VocodingParams
     maximise: MaximiseParams
     tradeoff: TradeoffParams
+    mask: MaskParams
+    inversion: InversionParams
     content_fixed: ContentFixedParams
     report: ReportParams
 

@@ -23,7 +23,8 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 from affekt.core import files, graph, seeds
 from affekt.core.devices import limit_threads, set_up
 from affekt.core.errors import StageError, UserError
-from affekt.core.params import ComputeParams, Params, Section, parse_params, read_yaml
+from affekt.core.params import ComputeParams, Params, parse_params, read_yaml
+from affekt.core.section import Section
 from affekt.core.tracking import Tracker
 
 if TYPE_CHECKING:

@@ -4,9 +4,7 @@ Axes: T samples.
 """
 
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,38 +13,10 @@ from affekt.features.f0 import track_f0
 from affekt.features.mel import SAMPLE_RATE
 from affekt.training.losses import mel_l1, multi_resolution_stft
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 SYSTEMS = ("griffin_lim", "istft", "waveglow")  # that are compared
 PERCEPTUAL_RATE = 16000  # Hz, of wide-band PESQ (ITU-T P.862.2) and of DistillMOS
 F0_MIN_HZ, F0_MAX_HZ = 65.0, 600.0  # fixed, so that figures of different runs compare
 CENTS_PER_OCTAVE = 1200
-
-
-def pick_clips(clips: "pd.DataFrame", count: int) -> "pd.DataFrame":
-    """Choose clips of half b, spread over speakers and emotions, always the same ones.
-
-    Each choice is of the speaker chosen least so far, then of the emotion, their pair, the statement and the intensity
-    chosen least; ties go to the first clip id. Fewer rows than `count` only when the half has no more.
-    """
-    unseen = clips[clips["half"] == "b"].sort_values("clip_id")
-    rows = [
-        (speaker, emotion, (speaker, emotion), statement, intensity)
-        for speaker, emotion, statement, intensity in zip(
-            *(unseen[key] for key in ("speaker", "emotion", "statement", "intensity")), strict=True
-        )
-    ]
-    used: list[Counter[object]] = [Counter() for _ in range(5)]
-    chosen: list[int] = []
-    left = list(range(len(rows)))
-    while left and len(chosen) < count:
-        best = min(left, key=lambda i: [seen[value] for seen, value in zip(used, rows[i], strict=True)])
-        left.remove(best)
-        chosen.append(best)
-        for seen, value in zip(used, rows[best], strict=True):
-            seen[value] += 1
-    return unseen.iloc[sorted(chosen)]
 
 
 def compare_clips(real_T: np.ndarray, vocoded_T: np.ndarray) -> dict[str, float | None]:

@@ -43,6 +43,7 @@ class Sources:
     maximise: Path  # a folder for each recogniser, in it one for each prior
     tradeoff: Path
     content_fixed: Path
+    mask: Path
     hearing: Path
     gender_recognition: Path
     dream: Path

@@ -1,5 +1,6 @@
 """What should hold of a run, and whether it does: the page says both, so that a weak run cannot look strong."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from affekt.report.values import SIGNIFICANT, Values, number, p_value, percent
 LEAST_SNR_DB = 40.0
 ACTIVATIONS = ("activation_before", "activation_after")
 ON_PRIOR_PERCENTILES = (1.0, 99.0)  # shorter or longer than these shares of random latents has left the prior
+MASKED_SHARE = 0.5  # of clips, at least, that a mask brings to the wanted emotion
+STATEMENT_KEPT = 0.9  # of the statements that are recognised in the recordings
 HEARD_AS_WISHED = 0.6  # of what the judge hears rightly in real clips of speakers that it does not know
 
 
@@ -28,7 +31,7 @@ def judge_run(values: Values, emotions: Sequence[str]) -> dict[str, Any]:
     claims = [*_recognition(values), *_hearing(values), *_gender(values), *_generation(values), *_vocoding(values)]
     for emotion in emotions:
         claims += _optimisation(values, emotion)
-    claims += [*_climbs(values, emotions), *_dream(values)]
+    claims += [*_climbs(values, emotions), _mask(values), *_dream(values)]
     return {"met": [c for c in claims if c.met], "missed": [c for c in claims if not c.met]}
 
 
@@ -170,6 +173,31 @@ def _climbs(values: Values, emotions: Sequence[str]) -> list[Claim]:
         held > free and after > before,
     )
     return [*claims, kept]
+
+
+def _mask(values: Values) -> Claim:
+    """At the smallest bound of energy that does it, or else at the one that does most."""
+    found = (re.fullmatch(r"mask/([\d.]+)db/judge_after", key) for key in values)
+    bounds = sorted((match[1] for match in found if match), key=float)
+
+    def of(bound: str, key: str) -> float:
+        return values[f"mask/{bound}db/{key}"]
+
+    def does(bound: str) -> bool:
+        kept = of(bound, "statement_after") >= STATEMENT_KEPT * of(bound, "statement_before")
+        moved = of(bound, "judge_after") >= MASKED_SHARE and of(bound, "judge_after") > of(bound, "judge_random")
+        return kept and moved and of(bound, "p_value") < SIGNIFICANT
+
+    best = next(filter(does, bounds), max(bounds, key=lambda bound: of(bound, "judge_after")))
+    before, after, random = (of(best, f"judge_{when}") for when in ("before", "after", "random"))
+    return Claim(
+        f"A smooth mask brings at least {percent(MASKED_SHARE)} of the clips to the wanted emotion as the judge hears "
+        f"it, and at least {percent(STATEMENT_KEPT)} of the statements stay recognised",
+        f"{percent(before)} to {percent(after)} at {best} dB, {percent(random)} with a random mask; statements "
+        f"{percent(of(best, 'statement_before'))} to {percent(of(best, 'statement_after'))}; "
+        f"p {p_value(of(best, 'p_value'))}",
+        does(best),
+    )
 
 
 def _dream(values: Values) -> list[Claim]:
