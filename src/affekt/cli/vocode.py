@@ -29,7 +29,7 @@ examples:
 
 MODELS = {"istft": "vocoder", "waveglow": "waveglow"}  # the folder of models/ that a method needs
 METHODS = (*MODELS, "griffin_lim")
-LONGEST_S = {"istft": 600.0, "waveglow": 120.0, "griffin_lim": 600.0}  # memory grows with the length: 1 GB or so here
+LONGEST_S = {"istft": 600.0, "waveglow": 60.0, "griffin_lim": 600.0}  # memory grows with the length: 1 GB or so here
 # Natural logs of magnitudes lie between about -11.5 (the floor) and 3; decibels and linear mels fall outside.
 LOWEST, HIGHEST = -25.0, 6.0
 
