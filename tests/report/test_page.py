@@ -58,7 +58,8 @@ def test_figures_come_from_the_summary(page: Path, sources: Sources, tmp_path: P
 
 @pytest.mark.parametrize(
     "key",
-    ["recognise/judge/ua", "generate/gan/frechet_floor", "generate/published_gan/frechet_rescaled", "vocoder/istft/stoi", "maximise/gan/recogniser/sad/p_holm"],
+    ["recognise/judge/ua", "generate/gan/frechet_floor", "generate/published_gan/frechet_rescaled",
+     "vocoder/istft/stoi", "maximise/gan/recogniser/sad/p_holm"],
 )  # fmt: skip
 def test_missing_figure_is_an_error_that_names_it(sources: Sources, tmp_path: Path, key: str) -> None:
     figures_left = read_json(sources.summary)
