@@ -10,11 +10,12 @@ import soundfile
 import torch
 
 from affekt.core.files import write_json
+from affekt.models.audio_networks import AudioWaveNet
 from affekt.models.content import ContentNetwork
 from affekt.models.gan import Generator
 from affekt.models.io import save_model
 from affekt.models.judge import RecurrentRecogniser
-from affekt.models.mel_networks import MelCNN
+from affekt.models.mel_networks import MelCNN, MelLSTM
 from affekt.models.vocoder import IstftVocoder
 from affekt.models.waveglow import WaveGlow
 
@@ -27,8 +28,11 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     networks = {
         "recogniser_mel_cnn": (MelCNN, {"channels": 4, "layers": 1, "classes": 8}),
+        "recogniser_mel_lstm": (MelLSTM, {"channels": 4, "layers": 1, "classes": 8}),
+        "recogniser_audio_wavenet": (AudioWaveNet, {"channels": 4, "layers": 1, "classes": 8}),
         "judge": (RecurrentRecogniser, {"channels": 4}),
         "gan": (Generator, {"latent": 8, "channels": 4}),
+        "cgan": (Generator, {"latent": 8, "channels": 4, "classes": 16}),
         "vocoder": (IstftVocoder, {"channels": 8, "blocks": 1}),
         "waveglow": (WaveGlow, {"channels": 4, "layers": 1, "flows": 2, "condition": 4}),
         "content_a": (ContentNetwork, {"statements": 2, "segments": 3, "channels": 4}),

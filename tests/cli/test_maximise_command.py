@@ -96,3 +96,35 @@ def test_a_missing_model_is_named(trained: Path, capsys: pytest.CaptureFixture[s
     err = capsys.readouterr().err
     assert f"no trained {name} in" in err
     assert "run `make repro` first" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--prior", "cgan"),
+        ("--recogniser", "mel_cnn", "mel_lstm"),
+        ("--recogniser", "audio_wavenet"),
+        ("--prior", "cgan", "--recogniser", "audio_wavenet"),
+    ],
+    ids=" ".join,
+)
+def test_other_priors_and_recognisers_find_other_voices(trained: Path, words: tuple[str, ...]) -> None:
+    assert main(["maximise", "--emotion", "sad", *SMALL, "-o", "plain"]) == 0
+    assert main(["maximise", "--emotion", "sad", *SMALL, "-o", "other", *words]) == 0
+    assert files_of(trained / "plain").keys() == files_of(trained / "other").keys()
+    assert files_of(trained / "plain")["seed-000.after.wav"] != files_of(trained / "other")["seed-000.after.wav"]
+    scores = json.loads((trained / "other" / "scores.json").read_text())
+    asked = dict(zip(("prior", "recogniser"), ("gan", "mel_cnn"), strict=True))
+    if "cgan" in words:
+        asked["prior"] = "cgan"
+    if "--recogniser" in words:
+        asked["recogniser"] = " ".join(words[words.index("--recogniser") + 1 :])
+    assert {key: scores[key] for key in asked} == asked
+    start = scores["voices"][0]["recogniser/before"]
+    assert start != json.loads((trained / "plain" / "scores.json").read_text())["voices"][0]["recogniser/before"]
+
+
+def test_recognisers_of_two_kinds_are_not_believed_together(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["maximise", "--emotion", "sad", *SMALL, "--recogniser", "mel_cnn", "audio_wavenet"]) == 2
+    assert "some hear mels and some waveforms" in capsys.readouterr().err
+    assert not (trained / "maximised-sad").exists()
