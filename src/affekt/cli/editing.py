@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from affekt.cli.listening import Listener, describe
+from affekt.cli.listening import CLIMBED, Listener, describe
 from affekt.cli.networks import open_model
 from affekt.cli.project import PARAMS_NAME, find_model, find_root
 from affekt.core.devices import set_up
@@ -31,7 +31,6 @@ from affekt.optimise.networks import prepare
 from affekt.optimise.resynthesis import fit, mix
 from affekt.optimise.transforms import NATS_PER_DB
 
-CLIMBED = "recogniser_mel_cnn"  # the model whose belief rises
 SHORTEST_S, LONGEST_S = 0.5, 60.0  # of sound: a short word; what one climb can hold
 SCORES_NAME = "scores.json"
 MODELS = {"mask": ("content_a",), "latent": ("content_a", "gan", "vocoder")}  # beside those that listen
@@ -66,7 +65,7 @@ class Edit:
 def run_edit(args: argparse.Namespace, label: int, folder: Path) -> int:
     """Edit one recording; write sounds, pictures and scores, and print the scores."""
     root = find_root()
-    places = {name: find_model(name) for name in (*Listener.MODELS, CLIMBED, *MODELS[args.how])}
+    places = {name: find_model(name) for name in (*Listener.MODELS.values(), *MODELS[args.how])}
     params = load_params(root / PARAMS_NAME)
     recording = read_recording(args.file, params)
     device = set_up(params.compute.device, params.compute.threads)

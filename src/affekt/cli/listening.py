@@ -17,12 +17,14 @@ from affekt.corpora.table import EMOTIONS, SAMPLE_RATE
 from affekt.features.mel import log_mel
 from affekt.optimise.content import agreement, drift
 
+CLIMBED = "recogniser_mel_cnn"  # the model whose belief rises
+
 
 @dataclass(frozen=True)
 class Listener:
     """Networks that listen: the recogniser, which was climbed; the judge and `content_b`, which were not."""
 
-    MODELS: ClassVar[tuple[str, ...]] = ("recogniser", "judge", "content_b")
+    MODELS: ClassVar[dict[str, str]] = {"recogniser": CLIMBED, "judge": "judge", "content_b": "content_b"}  # of models/
 
     models: dict[str, nn.Module]
     statements: list[str]
@@ -32,7 +34,7 @@ class Listener:
     def of(cls, models: dict[str, nn.Module], content: Path, device: torch.device) -> "Listener":
         """A listener with opened models; the folder of `content_b` names its statements."""
         statements = [str(row["statement"]) for row in read_json(content / "statements.json")]
-        return cls({name: models[name] for name in cls.MODELS}, statements, device)
+        return cls({name: models[folder] for name, folder in cls.MODELS.items()}, statements, device)
 
     def hear(self, sound_T: Tensor, before_T: Tensor, label: int) -> dict[str, Any]:
         """Belief in the wanted emotion and what is named, by both; the likeliest statement, and what was kept of it.
