@@ -124,6 +124,7 @@ def test_a_step_improves_both_networks_at_their_own_losses() -> None:
     state = LoopState(method, TrainSettings(steps=2, seed=SEED), CPU)
     batch = method.batch(0, torch.Generator().manual_seed(0))
 
+    @torch.no_grad()
     def losses() -> tuple[float, float]:
         """Of the discriminator without consistency, and of the generator."""
         fake_BMF = method.generator(batch["latent"])
