@@ -6,6 +6,7 @@ the judge, the other half.
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -14,8 +15,8 @@ from affekt.core.params import ContentFixedParams, MaximiseParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
 from affekt.corpora.wav import write_wav
-from affekt.evaluate.content_fixed import content_kept
-from affekt.evaluate.maximise import listen, summarise
+from affekt.evaluate.content_fixed import content_kept, less_drift, summarise_content
+from affekt.evaluate.maximise import check_emotions, listen, summarise
 from affekt.models.content import ContentNetwork
 from affekt.models.gan import Generator
 from affekt.models.io import load_model
@@ -30,8 +31,9 @@ from affekt.optimise.trajectory import Trajectory
 def main(stage: Stage) -> None:
     device = stage.device
     params, climb = stage.params(ContentFixedParams), stage.params(MaximiseParams)
-    there = set(load_table(stage.dep("prepared") / "clips.parquet")["emotion"])
-    plan = Plan.of(params.seeds, [EMOTIONS.index(e) for e in climb.emotions if e in there])
+    clips = load_table(stage.dep("prepared") / "clips.parquet")
+    check_emotions(climb.emotions, clips)
+    plan = Plan.of(params.seeds, [EMOTIONS.index(emotion) for emotion in climb.emotions])
     voice = Voice(load_model(stage.dep("gan"), Generator, device))
     recogniser = load_recogniser(stage.dep("recogniser_mel_cnn"), device)
     judge = load_model(stage.dep("judge"), RecurrentRecogniser, device)
@@ -39,6 +41,7 @@ def main(stage: Stage) -> None:
     bound = content_beyond(voice, held_by, params.bound, device)
     settings = settings_for(device, params.steps, climb.lr, climb.transforms, stage.seed("latents"))
     ends: dict[str, Trajectory] = {}
+    said: dict[str, dict[str, np.ndarray]] = {}
     metrics = {f"content_fixed/{name}": float(getattr(params, name)) for name in ("seeds", "steps", "bound", "weight")}
     for name, kept in (("free", {}), ("held", {"content": (params.weight, bound)})):
         work = stage.work / name
@@ -47,9 +50,12 @@ def main(stage: Stage) -> None:
         ends[name] = maximise(voice, [recogniser], plan, settings, climb.prior_weight, device, work, bar, kept)
         heard = listen(voice, [recogniser], judge, ends[name], plan, device)
         prefix = f"content_fixed/{name}"
-        metrics |= summarise(ends[name], plan, heard.own, heard.judge, EMOTIONS, prefix)
-        kept_by = content_kept(voice, measured_by, ends[name], plan, EMOTIONS, device)
-        metrics |= {f"{prefix}/{key}": value for key, value in kept_by.items()}
+        metrics |= summarise(ends[name], plan, heard.own, heard.judge, EMOTIONS, prefix, 1 / clips["emotion"].nunique())
+        said[name] = content_kept(voice, measured_by, ends[name], plan, device)
+        rows = summarise_content(said[name], plan, EMOTIONS)
+        metrics |= {f"{prefix}/{key}": value for key, value in rows.items()}
+    metrics["content_fixed/p_drift"] = less_drift(said["free"]["drift"], said["held"]["drift"], plan)
+    metrics["content_fixed/statements"] = float(measured_by.statements)
     stage.metrics(metrics)
     write_json(stage.out("content_fixed.json"), metrics)
     vocoder = load_model(stage.dep("vocoder"), IstftVocoder, device)

@@ -132,7 +132,9 @@ def edit(stage: Stage, networks: dict[str, nn.Module], clips: Clips, params: Mas
         stage.seed("views"),
     )  # fmt: skip
     keeper = networks["keeper"] if params.content_weight > 0 else None
-    masks = seek_masks([networks["recogniser"]], clips.mel, clips.labels.tolist(), wish, stage.device, keeper)
+    work = stage.work / f"{rms_db:g}db"
+    labels = clips.labels.tolist()
+    masks = seek_masks([networks["recogniser"]], clips.mel, labels, wish, stage.device, keeper, work=work)
     for step, score_B in enumerate(torch.stack(masks.score, dim=1)):
         stage.log({f"mask/{rms_db:g}db/own_probability": score_B.mean()}, step)
     frames_B = torch.tensor([mel_MF.shape[-1] for mel_MF in clips.mel])

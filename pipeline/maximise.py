@@ -4,22 +4,22 @@ The item is the recogniser. One of waveforms hears what the vocoder makes of the
 twice: for the wanted emotion (`cgan`), and for another one (`cgan_mismatched`).
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from affekt.core import seeds
-from affekt.core.errors import UserError
 from affekt.core.files import save_array, write_json
-from affekt.core.params import MaximiseParams
+from affekt.core.params import MaximiseParams, RecognisersParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
 from affekt.corpora.wav import write_wav
-from affekt.evaluate.maximise import Listened, confusion, listen, summarise, summarise_features
+from affekt.evaluate.maximise import Listened, check_emotions, listen, summarise, summarise_features
 from affekt.features.crops import Crops
 from affekt.features.labels import labels_of
 from affekt.features.mel import denormalise
@@ -32,9 +32,12 @@ from affekt.models.vocoder import IstftVocoder
 from affekt.optimise.maximise import Plan, Voice, maximise, settings_for
 from affekt.optimise.trajectory import Trajectory
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SHOWN = ("gan", "mel_cnn")  # the pair that the report shows in detail: of the others one example is kept
+KINDS = {1: "emotion", 2: "emotion_gender"}  # what a conditional prior is told, by its classes of an emotion
 EXAMPLES = 4  # seeds whose mels and audio are kept, per emotion; each is 0.7 MB
-AUDIO_SNAPSHOTS = 7  # each is vocoded and listened to
 
 
 @dataclass(frozen=True)
@@ -50,31 +53,34 @@ class Networks:
 def main(stage: Stage) -> None:
     params = stage.params(MaximiseParams)
     packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
-    check_emotions(params.emotions, packed.clips["emotion"])
+    check_emotions(params.emotions, packed.clips)
     recogniser, parts = str(stage.item), stage.out(str(stage.item))
     metrics: dict[str, float] = {}
     real: dict[int, Tensor] = {}
-    for name, networks, plan in runs(stage, params, recogniser):
+    chance = 1 / packed.clips["emotion"].nunique()
+    for name, networks, plan in runs(stage, params, recogniser, packed.clips):
         real = real or real_features(packed, networks.judge, seeds.generator(stage.common_seed("real")), stage.device)
         trajectory = climb(stage, params, networks, plan, name)
         prefix = f"maximise/{name}/{recogniser}"
         log_steps(stage, trajectory, prefix)
         heard = listen(networks.voice, [networks.recogniser], networks.judge, trajectory, plan, stage.device)
-        metrics |= summarise(trajectory, plan, heard.own, heard.judge, EMOTIONS, prefix)
+        metrics |= summarise(trajectory, plan, heard.own, heard.judge, EMOTIONS, prefix, chance)
         metrics |= summarise_features(heard, plan, real, EMOTIONS, prefix)
         counts = {"seeds": len(set(plan.seeds)), "steps": trajectory.snapshot_steps[-1]}
         metrics |= {f"{prefix}/{key}": float(count) for key, count in counts.items()}
         folder = parts / name
         folder.mkdir(parents=True)
         write_parts(folder, trajectory, plan, heard)
-        kept = EXAMPLES if (name, recogniser) == SHOWN else 1
+        kept = examples_of(plan, name, recogniser)
         write_examples(folder, networks, trajectory, plan, heard, kept, stage.device)
     stage.metrics(metrics)
     write_json(stage.out(f"{recogniser}.json"), metrics)
     stage.artifact(parts)
 
 
-def runs(stage: Stage, params: MaximiseParams, recogniser: str) -> Iterator[tuple[str, Networks, Plan]]:
+def runs(
+    stage: Stage, params: MaximiseParams, recogniser: str, clips: "pd.DataFrame"
+) -> Iterator[tuple[str, Networks, Plan]]:
     """Yield each prior, and what it is asked for, by name."""
     device = stage.device
     vocoder = load_model(stage.dep("vocoder"), IstftVocoder, device)
@@ -90,30 +96,22 @@ def runs(stage: Stage, params: MaximiseParams, recogniser: str) -> Iterator[tupl
             yield prior, networks, plan
         else:
             kinds = generator.classes // len(EMOTIONS)
-            yield prior, networks, plan.given(False, kinds)
-            yield f"{prior}_mismatched", networks, plan.given(True, kinds)
+            learned = labels_of(clips[clips["half"] == "a"], KINDS[kinds])
+            yield prior, networks, plan.given(learned.tolist(), False, kinds)
+            yield f"{prior}_mismatched", networks, plan.given(learned.tolist(), True, kinds)
 
 
 def climb(stage: Stage, params: MaximiseParams, networks: Networks, plan: Plan, name: str) -> Trajectory:
     """Optimise the latents of a plan: as many steps, and as long ones, as params.yaml has for the domain."""
     in_waveform = networks.voice.vocoder is not None
     steps, lr = (params.audio_steps, params.audio_lr) if in_waveform else (params.steps, params.lr)
-    settings = settings_for(stage.device, steps, lr, params.transforms, stage.common_seed("latents"))
-    if in_waveform:
-        settings = replace(settings, snapshots=AUDIO_SNAPSHOTS)
+    seed = stage.common_seed("latents")
+    settings = settings_for(stage.device, steps, lr, params.transforms, seed, in_waveform)
     work = stage.work / name
     work.mkdir(exist_ok=True)
     bar = lambda steps: stage.progress(steps, f"{name}, steps")  # noqa: E731
     voice, weight = networks.voice, params.prior_weight
     return maximise(voice, [networks.recogniser], plan, settings, weight, stage.device, work, bar)
-
-
-def check_emotions(wanted: Iterable[str], of_clips: Iterable[str]) -> None:
-    """Raise UserError for an emotion that no clip has: no network has learned it."""
-    there = set(of_clips)
-    if unknown := [emotion for emotion in wanted if emotion not in there]:
-        known = ", ".join(emotion for emotion in EMOTIONS if emotion in there)
-        raise UserError(f"maximise.emotions: no clip of the corpus is {unknown[0]}; choose of {known} in params.yaml")
 
 
 @torch.no_grad()
@@ -126,7 +124,7 @@ def real_features(
     windows = denormalise(crops.draw(torch.arange(len(crops.frames)), rng))
     embed = judge.embed
     features_ND = torch.cat([embed(mel_BMF, None).double().cpu() for mel_BMF in windows.split(64)])  # type: ignore[operator]
-    label_N = torch.from_numpy(labels_of(packed.clips[half], "emotion"))
+    label_N = torch.tensor(labels_of(packed.clips[half], "emotion"))
     return {int(label): features_ND[label_N == label] for label in label_N.unique()}
 
 
@@ -136,20 +134,26 @@ def log_steps(stage: Stage, trajectory: Trajectory, prefix: str) -> None:
 
 
 def write_parts(parts: Path, trajectory: Trajectory, plan: Plan, heard: Listened) -> None:
-    """Write curves.npy (emotion, step, [score, objective, prior]) and what the snapshots say."""
+    """Write curves.npy (emotion, step, [score, objective, prior]) and judge_probability.npy (emotion, snapshot, seed)."""
     labels = list(dict.fromkeys(plan.labels))
     curves = torch.stack([trajectory.history[name] for name in ("score", "objective", "prior")], dim=-1)
     by_label = [curves[:, [wanted == label for wanted in plan.labels]].mean(dim=1) for label in labels]
     save_array(parts / "curves.npy", torch.stack(by_label).numpy())
-    for name, beliefs in (("own", heard.own), ("judge", heard.judge)):
-        wanted_SB = beliefs.wanted(plan.labels)
-        per_emotion = wanted_SB.reshape(len(wanted_SB), len(labels), -1)
-        save_array(parts / f"{name}_probability.npy", per_emotion.transpose(1, 0, 2))  # emotion, snapshot, seed
-        hits = beliefs.hits(plan.labels).reshape(per_emotion.shape)
-        save_array(parts / f"{name}_hits.npy", hits.transpose(1, 0, 2))
-    save_array(parts / "judge_confusion.npy", confusion(heard.judge, plan, EMOTIONS))
-    save_array(parts / "z_start.npy", trajectory.start.numpy())
-    save_array(parts / "z_end.npy", trajectory.end.numpy())
+    wanted_SB = heard.judge.wanted(plan.labels)
+    per_emotion = wanted_SB.reshape(len(wanted_SB), len(labels), -1)
+    save_array(parts / "judge_probability.npy", per_emotion.transpose(1, 0, 2))
+
+
+def examples_of(plan: Plan, name: str, recogniser: str) -> list[int]:
+    """Samples whose mels and sounds are kept: of the pair shown in detail some of each emotion, of others one."""
+    if (name, recogniser) == SHOWN:
+        return [i for i, seed in enumerate(plan.seeds) if seed < EXAMPLES]
+    turn = [
+        (prior, network) for network in RecognisersParams.model_fields for prior in ("gan", "cgan", "cgan_mismatched")
+    ]
+    labels = list(dict.fromkeys(plan.labels))
+    label = labels[turn.index((name, recogniser)) % len(labels)]  # pairs take turns over emotions
+    return [plan.labels.index(label)]
 
 
 @torch.no_grad()
@@ -159,12 +163,12 @@ def write_examples(
     trajectory: Trajectory,
     plan: Plan,
     heard: Listened,
-    kept: int,
+    kept: list[int],
     device: torch.device,
 ) -> None:
-    """Write mels of every snapshot and audio of the first and last one, and index.json over them all."""
+    """Write mels of every snapshot and audio of the first and last one of samples, and index.json over them all."""
     rows = []
-    for i in (i for i, seed in enumerate(plan.seeds) if seed < kept):
+    for i in kept:
         emotion, seed = EMOTIONS[plan.labels[i]], plan.seeds[i]
         name = f"{emotion}-{seed:03d}"
         snapshots_SL = trajectory.snapshots[:, i].to(device)

@@ -11,7 +11,7 @@ from affekt.core.files import load_table, save_array, write_json
 from affekt.core.params import MaximiseParams, TradeoffParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
-from affekt.evaluate.maximise import listen, prior_percentiles
+from affekt.evaluate.maximise import check_emotions, listen, prior_percentiles
 from affekt.evaluate.tradeoff import VARIANTS, Point, summarise
 from affekt.models.gan import Generator
 from affekt.models.io import load_model
@@ -23,8 +23,9 @@ from affekt.optimise.maximise import Plan, Voice, maximise, settings_for
 def main(stage: Stage) -> None:
     device = stage.device
     params, climb = stage.params(TradeoffParams), stage.params(MaximiseParams)
-    there = set(load_table(stage.dep("prepared") / "clips.parquet")["emotion"])
-    plan = Plan.of(params.seeds, [EMOTIONS.index(e) for e in climb.emotions if e in there])
+    clips = load_table(stage.dep("prepared") / "clips.parquet")
+    check_emotions(climb.emotions, clips)
+    plan = Plan.of(params.seeds, [EMOTIONS.index(emotion) for emotion in climb.emotions])
     voice = Voice(load_model(stage.dep("gan"), Generator, device))
     judge = load_model(stage.dep("judge"), RecurrentRecogniser, device)
     every = sorted({name for variant in VARIANTS for name in variant.recognisers})

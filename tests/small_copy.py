@@ -69,10 +69,10 @@ TINY: dict[str, dict[str, object]] = {
     "generation": {"samples": 16},
     "vocoding": {"clips": 2, "griffin_lim_iterations": 4},
     "maximise": {
-        "seeds": 2, "compared": 1, "steps": 120, "audio_steps": 2, "emotions": ["happy", "sad"], "transforms": 1,
+        "seeds": 2, "compared": 2, "steps": 120, "audio_steps": 2, "emotions": ["happy", "sad"], "transforms": 1,
     },
-    "tradeoff": {"seeds": 1, "steps": 2, "prior_weights": [0.0, 1.0]},
-    "content_fixed": {"seeds": 1, "steps": 2},
+    "tradeoff": {"seeds": 2, "steps": 2, "prior_weights": [0.0, 1.0]},
+    "content_fixed": {"seeds": 2, "steps": 2},
     "mask": {"clips": 2, "rms_db": [3.0, 6.0], "steps": 2},
     "inversion": {"candidates": 2, "invert_steps": 1, "steps": 1},
     "report": {"examples": 1},

@@ -1,18 +1,29 @@
 """The whole climb on toy networks: it succeeds, stays in the prior, and the judge never sees a gradient."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.stats import chi
 from torch import Tensor, nn
 
-from affekt.evaluate.maximise import Beliefs, Listened, confusion, listen, summarise, summarise_features
+from affekt.core.errors import UserError
+from affekt.evaluate.maximise import (
+    Beliefs,
+    Listened,
+    check_emotions,
+    confusion,
+    listen,
+    summarise,
+    summarise_features,
+)
 from affekt.evaluate.proportions import mcnemar
 from affekt.features.mel import log_mel, normalise
 from affekt.optimise.engine import Settings
-from affekt.optimise.maximise import Plan, Voice, believed_by_all, maximise, start_latents
+from affekt.optimise.maximise import Plan, Voice, believed_by_all, maximise, settings_for, start_latents
 from affekt.optimise.trajectory import Trajectory
 
 EMOTIONS = ("neutral", "calm", "happy", "sad")
@@ -69,7 +80,7 @@ def climb() -> tuple[Trajectory, Plan, Beliefs, Beliefs, Judge]:
 def test_climb_succeeds_within_the_prior_and_the_judge_has_no_gradient() -> None:
     trajectory, plan, own, judged, judge = climb()
     assert judge.calls > 0
-    rows = summarise(trajectory, plan, own, judged, EMOTIONS, "maximise/gan/mel_cnn")
+    rows = summarise(trajectory, plan, own, judged, EMOTIONS, "maximise/gan/mel_cnn", 1 / 4)
     assert rows["maximise/gan/mel_cnn/all/own_after"] >= 0.9
     assert rows["maximise/gan/mel_cnn/all/own_before"] < 0.7
     assert 1 < rows["maximise/gan/mel_cnn/all/prior_percentile"] < 99
@@ -106,7 +117,7 @@ def test_all_counts_a_seed_once() -> None:
     beliefs = Beliefs(np.stack([before, after]))
     z = start_latents(plan, 8, seed=0)
     trajectory = Trajectory(z, z, {}, (0, 1), torch.stack([z, z]), torch.zeros(8, dtype=torch.bool))
-    rows = summarise(trajectory, plan, beliefs, beliefs, EMOTIONS, "m")
+    rows = summarise(trajectory, plan, beliefs, beliefs, EMOTIONS, "m", 1 / 4)
     assert rows["m/all/p_value"] == pytest.approx(2 * 0.5**3)  # three seeds rose, none fell
     assert rows["m/all/judge_after"] == 0.75
     assert rows["m/neutral/p_value"] == pytest.approx(2 * 0.5**3)
@@ -172,15 +183,47 @@ def test_in_the_waveform_domain_the_judge_hears_the_waveform() -> None:
 
 def test_a_condition_is_what_is_wanted_or_never_it() -> None:
     plan = Plan.of(4, [0, 2, 3])
-    assert plan.given(mismatched=False).condition == plan.labels
-    other = plan.given(mismatched=True).condition
+    assert plan.given(range(8)).condition == plan.labels
+    other = plan.given(range(8), mismatched=True).condition
     assert other is not None
     assert all(given != wanted for given, wanted in zip(other, plan.labels, strict=True))
     assert set(other) == {0, 2, 3}
-    both = plan.given(mismatched=False, kinds=2).condition
+    both = plan.given(range(16), kinds=2).condition
     assert both == tuple(2 * label + seed % 2 for label, seed in zip(plan.labels, plan.seeds, strict=True))
+    women = plan.given(range(0, 16, 2), kinds=2).condition  # the prior has heard no man
+    assert women == tuple(2 * label for label in plan.labels)
+    crossed = plan.given(range(16), mismatched=True, kinds=2).condition
+    assert crossed is not None
+    of_neutral = {(c // 2, c % 2) for c, label in zip(crossed, plan.labels, strict=True) if label == 0}
+    assert of_neutral == {(2, 0), (2, 1), (3, 0), (3, 1)}, "gender and emotion are not tied"
     with pytest.raises(ValueError, match="two emotions"):
-        Plan.of(4, [1]).given(mismatched=True)
+        Plan.of(4, [1]).given(range(8), mismatched=True)
+
+
+def test_an_emotion_of_few_clips_is_refused_before_the_climb() -> None:
+    clips = pd.DataFrame({"half": ["a"] * 9 + ["b"] * 9, "emotion": ["happy"] * 6 + ["sad"] * 3 + ["sad"] * 9})
+    check_emotions(["happy"], clips)
+    with pytest.raises(UserError, match=r"maximise\.emotions: 3 clips .* are sad, fewer than 4; choose of happy in"):
+        check_emotions(["happy", "sad"], clips)
+    with pytest.raises(UserError, match=r"0 clips .* are calm"):
+        check_emotions(["calm"], clips)
+
+
+def test_a_finished_climb_is_not_climbed_again(tmp_path: Path) -> None:
+    voice, recogniser = Voice(ToyGenerator()), ToyRecogniser()
+    plan = Plan.of(2, [0, 2])
+    first = maximise(voice, [recogniser], plan, SETTINGS, 1.0, CPU, tmp_path)
+    steps: list[int] = []
+    again = maximise(voice, [recogniser], plan, SETTINGS, 1.0, CPU, tmp_path, lambda left: steps.extend(left) or steps)
+    assert steps == []
+    assert torch.equal(first.end, again.end)
+    assert torch.equal(first.history["score"], again.history["score"])
+
+
+def test_waveforms_are_climbed_in_smaller_chunks_and_saved_more_often() -> None:
+    mel, wave = (settings_for(CPU, 30, 0.1, 1, 0, in_waveform) for in_waveform in (False, True))
+    assert wave.checkpoint_every < 10 < mel.checkpoint_every
+    assert wave.snapshots < mel.snapshots
 
 
 class Conditional(ToyGenerator):
@@ -194,11 +237,11 @@ class Conditional(ToyGenerator):
 def test_a_sample_keeps_its_condition_whatever_chunk_it_is_in() -> None:
     torch.manual_seed(0)
     voice, recogniser = Voice(Conditional()), ToyRecogniser()
-    plan = Plan.of(3, [0, 2]).given(mismatched=True)
+    plan = Plan.of(3, [0, 2]).given(range(8), mismatched=True)
     whole = maximise(voice, [recogniser], plan, SETTINGS, 1.0, CPU)
     single = maximise(voice, [recogniser], plan, dataclasses.replace(SETTINGS, chunk=1), 1.0, CPU)
     torch.testing.assert_close(whole.end, single.end, rtol=1e-3, atol=1e-4)
-    matched = maximise(voice, [recogniser], Plan.of(3, [0, 2]).given(mismatched=False), SETTINGS, 1.0, CPU)
+    matched = maximise(voice, [recogniser], Plan.of(3, [0, 2]).given(range(8)), SETTINGS, 1.0, CPU)
     assert not torch.allclose(whole.end, matched.end, atol=1e-2)
 
 
@@ -220,4 +263,5 @@ def test_frechet_distance_falls_where_samples_come_nearer_to_real_ones() -> None
     rows = summarise_features(Listened(beliefs, beliefs, far, near), plan, real, ("neutral", "calm"), "m")
     for name in ("neutral", "calm", "all"):
         assert rows[f"m/{name}/frechet_after"] < 1 < rows[f"m/{name}/frechet_before"]
+        assert 0 < rows[f"m/{name}/frechet_floor"] < rows[f"m/{name}/frechet_before"] / 4
         assert rows[f"m/{name}/diversity_after"] == pytest.approx(rows[f"m/{name}/diversity_real"], rel=0.25)

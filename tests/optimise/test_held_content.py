@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from affekt.evaluate.content_fixed import content_kept
+from affekt.evaluate.content_fixed import content_kept, less_drift, summarise_content
 from affekt.features.mel import normalise
 from affekt.models.content import ContentNetwork
 from affekt.optimise.engine import Settings
@@ -74,8 +74,10 @@ def test_the_held_climb_keeps_what_is_said_and_still_convinces() -> None:
     free = maximise(voice, [recogniser], plan, SETTINGS, 0.0, CPU)
     held = maximise(voice, [recogniser], plan, SETTINGS, 0.0, CPU, kept={"content": (50.0, beyond)})
     assert held.history["content"].shape == (SETTINGS.steps + 1, 24)
-    rows = {name: content_kept(voice, said, ended, plan, EMOTIONS, CPU) for name, ended in
+    kept = {name: content_kept(voice, said, ended, plan, CPU) for name, ended in
             (("free", free), ("held", held))}  # fmt: skip
+    rows = {name: summarise_content(figures, plan, EMOTIONS) for name, figures in kept.items()}
+    assert less_drift(kept["free"]["drift"], kept["held"]["drift"], plan) < 0.05
     assert rows["held"]["all/drift"] < 0.12 < rows["free"]["all/drift"]
     assert rows["held"]["all/drift_most"] < rows["free"]["all/drift_most"]
     assert rows["held"]["all/statement_kept"] >= rows["free"]["all/statement_kept"]
@@ -89,7 +91,12 @@ def test_figures_of_content_are_of_the_ends_by_emotion() -> None:
     end = start.clone()
     end[2:, 1] = -10 * torch.sign(start[2:, 1])  # of the second emotion the statement is turned round
     ended = Trajectory(start, end, {}, (0, 1), torch.stack([start, end]), torch.zeros(4, dtype=torch.bool))
-    rows = content_kept(voice, said, ended, plan, EMOTIONS, CPU)
+    kept = content_kept(voice, said, ended, plan, CPU)
+    rows = summarise_content(kept, plan, EMOTIONS)
+    assert rows["all/scrambled_drift"] > 0, "starts of different seeds say different things"
+    np.testing.assert_allclose(
+        kept["scrambled_drift"][:2], kept["scrambled_drift"][2:]
+    )  # each emotion has the same seeds
     assert rows["neutral/drift"] == pytest.approx(0, abs=1e-6)
     assert (rows["neutral/agreement"], rows["neutral/statement_kept"]) == (1, 1)
     assert (rows["happy/agreement"], rows["happy/statement_kept"]) == (0, 0)

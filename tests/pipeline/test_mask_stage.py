@@ -34,6 +34,7 @@ class FakeStage:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.work = root / "work"
         self.artifacts: list[Path] = []
         self.logged: dict[str, list[float]] = {}
         (root / "outs").mkdir(parents=True)

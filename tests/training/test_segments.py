@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from affekt.core.files import save_array, save_table
-from affekt.training.segments import FULL_SCALE, Packed, Segments, training_half
+from affekt.training.segments import FULL_SCALE, PackedAudio, Segments, training_half
 
 MEASURE = """
 import sys
@@ -29,9 +29,9 @@ def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def constant(level: int, *frames: int) -> Packed:
+def constant(level: int, *frames: int) -> PackedAudio:
     offsets = np.concatenate([[0], np.cumsum(frames)[:-1]])
-    return Packed(np.full(sum(frames), level, np.int16), offsets, np.array(frames))
+    return PackedAudio(np.full(sum(frames), level, np.int16), offsets, np.array(frames))
 
 
 def test_every_sample_is_as_likely() -> None:
@@ -43,14 +43,14 @@ def test_every_sample_is_as_likely() -> None:
 
 def test_starts_reach_both_ends_and_no_further() -> None:
     ramp_T = np.arange(100, dtype=np.int16)
-    drawn_BT = Segments([Packed(ramp_T, np.array([20]), np.array([50]))]).draw(2_000, 10, rng()) * FULL_SCALE
+    drawn_BT = Segments([PackedAudio(ramp_T, np.array([20]), np.array([50]))]).draw(2_000, 10, rng()) * FULL_SCALE
     assert set(drawn_BT[:, 0].int().tolist()) == set(range(20, 61))
     assert torch.equal(drawn_BT.diff(dim=1), torch.ones(2_000, 9))
 
 
 def test_a_segment_never_runs_into_the_next_clip() -> None:
     audio_T = np.concatenate([np.full(30, 5, np.int16), np.full(30, 9, np.int16)])
-    for segment_T in Segments([Packed(audio_T, np.array([0, 30]), np.array([30, 30]))]).draw(200, 40, rng()):
+    for segment_T in Segments([PackedAudio(audio_T, np.array([0, 30]), np.array([30, 30]))]).draw(200, 40, rng()):
         assert len(set(segment_T[:30].tolist())) == 1
         assert not segment_T[30:].any()
 

@@ -11,7 +11,7 @@ from affekt.core.params import VocoderParams
 from affekt.features.mel import HOP_LENGTH, SAMPLE_RATE
 from affekt.training.loop import TrainResult, TrainSettings, train
 from affekt.training.losses import log_magnitude_l1, mel_l1, multi_resolution_stft, spectral_convergence
-from affekt.training.segments import Packed
+from affekt.training.segments import PackedAudio
 from affekt.training.vocoder import VocoderMethod, first_adversarial
 
 PARAMS = VocoderParams(
@@ -45,7 +45,7 @@ def harmonic_clip(seconds: float = 1.0, level: float = 0.1) -> np.ndarray:
 def make_method(
     audio_T: np.ndarray, offsets: list[int], frames: list[int], params: VocoderParams = PARAMS
 ) -> VocoderMethod:
-    return VocoderMethod(params, [Packed(audio_T, np.array(offsets), np.array(frames))], 3, CPU)
+    return VocoderMethod(params, [PackedAudio(audio_T, np.array(offsets), np.array(frames))], 3, CPU)
 
 
 def quiet(items: Any, what: str, **_: Any) -> Any:

@@ -10,7 +10,7 @@ from affekt.core.errors import UserError
 from affekt.core.params import WaveGlowParams
 from affekt.features.mel import HOP_LENGTH, SAMPLE_RATE, log_mel
 from affekt.training.loop import TrainResult, TrainSettings, train
-from affekt.training.segments import Packed
+from affekt.training.segments import PackedAudio
 from affekt.training.waveglow import WaveGlowMethod
 
 PARAMS = WaveGlowParams(
@@ -26,7 +26,7 @@ def harmonic_clip(seconds: float = 1.0) -> np.ndarray:
 
 
 def make_method(audio_T: np.ndarray, params: WaveGlowParams = PARAMS) -> WaveGlowMethod:
-    return WaveGlowMethod(params, [Packed(audio_T, np.array([0]), np.array([len(audio_T)]))], 3, CPU)
+    return WaveGlowMethod(params, [PackedAudio(audio_T, np.array([0]), np.array([len(audio_T)]))], 3, CPU)
 
 
 def quiet(items: Any, what: str, **_: Any) -> Any:
@@ -112,4 +112,4 @@ def test_training_in_bfloat16_keeps_samples_in_full_precision(tmp_path: Path) ->
 
 def test_no_clips_is_said() -> None:
     with pytest.raises(UserError, match="no clip to train on"):
-        WaveGlowMethod(PARAMS, [Packed(harmonic_clip(), np.array([]), np.array([]))], 3, CPU)
+        WaveGlowMethod(PARAMS, [PackedAudio(harmonic_clip(), np.array([]), np.array([]))], 3, CPU)

@@ -4,7 +4,8 @@ Without FILE, latents of the GAN climb until the recogniser names the wanted emo
 recording is edited: by a smooth mask of bounded energy on its spectrogram (--how mask), which keeps everything else as
 it is, or in the GAN (--how latent), which speaks the recording anew with its content kept within a bound. Sounds before
 and after are written as WAV and as mel pictures, and scores.json tells what the recogniser (which was climbed) and the
-judge (which was not: believe this one) make of them, and for recordings which statement is heard. It uses the models of
+judge (which was not: believe this one) make of them, and for recordings which of the corpus's statements they are
+nearest to: content networks know those alone, and what they say of other sentences is a guess. It uses the models of
 the pipeline's last run; what is not given is as in the sections of params.yaml."""
 
 import argparse

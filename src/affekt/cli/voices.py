@@ -77,7 +77,7 @@ def open_models(places: dict[str, Path], prior: str, names: list[str], device: t
 def plan_of(voice: Voice, seeds: int, label: int) -> Plan:
     """Every seed towards one emotion, which a conditional prior is told."""
     plan, classes = Plan.of(seeds, [label]), int(voice.generator.classes)  # type: ignore[arg-type]
-    return plan.given(False, classes // len(EMOTIONS)) if classes else plan
+    return plan.given(range(classes), kinds=classes // len(EMOTIONS)) if classes else plan
 
 
 def steps_of(params: MaximiseParams, voice: Voice) -> int:
@@ -94,7 +94,7 @@ def climb(
         models.voice,
         models.recognisers,
         plan,
-        settings_for(device, steps, lr, params.transforms, seed),
+        settings_for(device, steps, lr, params.transforms, seed, models.voice.vocoder is not None),
         params.prior_weight,
         device,
         progress=lambda steps: tqdm(steps, desc="climbing", disable=None, leave=False),

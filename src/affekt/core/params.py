@@ -173,8 +173,8 @@ class ContentParams(Section):
 
 
 class MaximiseParams(Section):
-    seeds: Count
-    compared: Count
+    seeds: Annotated[int, Field(ge=2)]  # of one sample there is no spread
+    compared: Annotated[int, Field(ge=2)]
     steps: Count
     lr: Positive
     audio_steps: Count

@@ -10,20 +10,20 @@ Decibels = Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)]
 
 
 def check_rising(bounds: list[float]) -> list[float]:
-    """Refuse bounds that do not rise: the last one is reported in detail, as the largest."""
+    """Refuse numbers that do not rise: each has its own figures, and the last one is the largest."""
     if bounds != sorted(set(bounds)):
         raise ValueError("each must be larger than the one before")
     return bounds
 
 
 class TradeoffParams(Section):
-    seeds: Count
+    seeds: Annotated[int, Field(ge=2)]
     steps: Count
-    prior_weights: Annotated[list[NonNegative], Field(min_length=1)]
+    prior_weights: Annotated[list[NonNegative], Field(min_length=1), AfterValidator(check_rising)]
 
 
 class ContentFixedParams(Section):
-    seeds: Count
+    seeds: Annotated[int, Field(ge=2)]  # each is compared with another one, too
     steps: Count
     bound: NonNegative
     weight: Positive

@@ -5,11 +5,14 @@ Nothing here has a gradient. Axes: B samples, S snapshots, L latent, E emotions,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from affekt.core.errors import UserError
+from affekt.corpora.table import EMOTIONS
 from affekt.evaluate.generation import frechet_distance
 from affekt.evaluate.proportions import above_chance, holm, mcnemar, sign_test
 from affekt.evaluate.recognition import confusion_matrix
@@ -17,6 +20,10 @@ from affekt.optimise.maximise import Plan, Voice, believed_by_all
 from affekt.optimise.trajectory import Trajectory
 
 CHUNK = 64  # samples per forward pass
+LEAST_CLIPS = 4  # of an emotion: two halves of two, whose spread can be told
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -78,16 +85,19 @@ def summarise_features(
 ) -> dict[str, float]:
     """Rows `<prefix>/<emotion>/<figure>`: Frechet distance to real speech of that emotion, and diversity.
 
-    `real`: the judge's features (K, D) of real windows by emotion. `diversity` is the mean distance of two samples in
-    the judge's feature space, `diversity_real` that of two real windows; both distances depend on the numbers of
-    samples and windows and are to be compared with `frechet_before`, not with another set's.
+    `real`: the judge's features (K, D) of real windows by emotion. `frechet_floor` is the distance of one half of these
+    to as many of the other as there are samples, where there are so many. `diversity` is the mean distance of two
+    samples in the judge's feature space, `diversity_real` that of two real windows. A Frechet distance grows as samples
+    get fewer: those of other numbers of samples cannot be compared.
     """
     labels = np.asarray(plan.labels)
     rows: dict[str, float] = {}
     for name, chosen in _groups(labels, emotions):
         wanted = sorted(set(labels[chosen].tolist()))
         real_KD = torch.cat([real[label] for label in wanted])
-        row = {"diversity_real": spread(real_KD)}
+        half_KD, others_KD = real_KD[::2], real_KD[1::2]
+        few = torch.linspace(0, len(others_KD) - 1, min(int(chosen.sum()), len(others_KD))).long()  # of all emotions
+        row = {"diversity_real": spread(real_KD), "frechet_floor": frechet_distance(half_KD, others_KD[few])}
         for when, features_BD in (("before", listened.before_BD), ("after", listened.after_BD)):
             here_BD = features_BD[torch.from_numpy(chosen)]
             row |= {f"frechet_{when}": frechet_distance(real_KD, here_BD), f"diversity_{when}": spread(here_BD)}
@@ -100,16 +110,28 @@ def spread(features_ND: Tensor) -> float:
     return float(torch.pdist(features_ND).mean())
 
 
+def check_emotions(wanted: Sequence[str], clips: "pd.DataFrame") -> None:
+    """Raise UserError for an emotion that too few clips of half a have: no network has learned it, nothing is real."""
+    counts = clips.loc[clips["half"] == "a", "emotion"].value_counts()
+    there = [emotion for emotion in EMOTIONS if counts.get(emotion, 0) >= LEAST_CLIPS]
+    if lacking := [emotion for emotion in wanted if emotion not in there]:
+        raise UserError(
+            f"maximise.emotions: {counts.get(lacking[0], 0)} clips of the half that networks learn from are "
+            f"{lacking[0]}, fewer than {LEAST_CLIPS}; choose of {', '.join(there)} in params.yaml"
+        )
+
+
 def summarise(
-    trajectory: Trajectory, plan: Plan, own: Beliefs, judge: Beliefs, emotions: Sequence[str], prefix: str
-) -> dict[str, float]:
+    trajectory: Trajectory, plan: Plan, own: Beliefs, judge: Beliefs, emotions: Sequence[str], prefix: str,
+    chance: float,
+) -> dict[str, float]:  # fmt: skip
     """Flat rows `<prefix>/<emotion>/<figure>` for each emotion of the plan and `all`.
 
     p_value: two-sided, of the judge's rate before and after; per emotion McNemar's exact test over its seeds. In
     `all` a seed occurs once per emotion, so it counts as one: sign test over seeds of their sums of hits.
     p_holm: the same, adjusted for the number of emotions.
-    p_chance: one-sided, of the judge's rate after against one in len(emotions); not in `all`, whose samples are not
-    independent.
+    p_chance: one-sided, of the judge's rate after against `chance`, one in the number of the corpus's emotions; not in
+    `all`, whose samples are not independent.
     judge_elsewhere: how often the judge names this emotion where another one was wanted. A climb that makes
     everything sound alike raises this rate as much as judge_after.
     """
@@ -128,7 +150,7 @@ def summarise(
             **{key: values[chosen].mean() for key, values in prior.items()},
         }
         if name != "all":
-            row |= _against_chance(after, emotions, judge, chosen, emotions.index(name))
+            row |= _against_chance(after, chance, judge, chosen, emotions.index(name))
         rows |= {f"{prefix}/{name}/{key}": float(value) for key, value in row.items()}
     names = [name for name, _ in _groups(labels, emotions) if name != "all"]
     adjusted = holm([rows[f"{prefix}/{name}/p_value"] for name in names])
@@ -141,9 +163,9 @@ def confusion(beliefs: Beliefs, plan: Plan, emotions: Sequence[str]) -> np.ndarr
 
 
 def _against_chance(
-    after: np.ndarray, emotions: Sequence[str], judge: Beliefs, chosen: np.ndarray, label: int
+    after: np.ndarray, chance: float, judge: Beliefs, chosen: np.ndarray, label: int
 ) -> dict[str, float]:
-    row = {"p_chance": above_chance(int(after.sum()), len(after), 1 / len(emotions))}
+    row = {"p_chance": above_chance(int(after.sum()), len(after), chance)}
     if not chosen.all():
         row["judge_elsewhere"] = float((judge.probability[-1].argmax(axis=1)[~chosen] == label).mean())
     return row

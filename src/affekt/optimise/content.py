@@ -4,8 +4,10 @@ Axes: B voices, C classes (statement * segments + part), F outputs of the networ
 None where all do.
 """
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 NEAR = 1  # parts: an alignment's borders are no sharper
 
@@ -17,6 +19,26 @@ def drift(log_posterior_start_BCF: Tensor, log_posterior_now_BCF: Tensor, mask_B
     """
     apart_BF = (log_posterior_start_BCF.exp() * (log_posterior_start_BCF - log_posterior_now_BCF)).sum(1)
     return _mean(apart_BF, mask_BF)
+
+
+def drift_beyond(
+    content: nn.Module, path: Callable[[Tensor], Tensor], bound: float, frames_B: Tensor | None = None
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """A regulariser of (variable, start): nats per frame (B,) by which content has drifted beyond `bound`.
+
+    `content` is a ContentNetwork that hears the raw log mels that `path` makes of a variable, with `frames_B` frames.
+    """
+
+    def posterior(variable_B: Tensor) -> Tensor:
+        return content.log_posteriors(path(variable_B), frames_B)  # type: ignore[operator]
+
+    def beyond(variable_B: Tensor, start_B: Tensor) -> Tensor:
+        with torch.no_grad():
+            said_BCF = posterior(start_B)
+        mask_BF = content.mask(frames_B, said_BCF)  # type: ignore[operator]
+        return (drift(said_BCF, posterior(variable_B), mask_BF) - bound).relu()
+
+    return beyond
 
 
 @torch.no_grad()

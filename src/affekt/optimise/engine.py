@@ -106,7 +106,7 @@ def optimise(
             state.snapshots[snapshot_steps.index(step)] = state.variable
         _advance(problem, Samples(start_B, targets_B, condition_B), settings, state, step)
         state.step = step + 1
-        if checkpoint is not None and state.step % settings.checkpoint_every == 0:
+        if checkpoint is not None and (state.step % settings.checkpoint_every == 0 or step == settings.steps):
             save_state(checkpoint, state, identity)
     return Trajectory(
         start=start_B.cpu(),

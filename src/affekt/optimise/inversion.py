@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from affekt.core.seeds import generator as seeded
 from affekt.features.crops import N_FRAMES, silence
 from affekt.features.mel import normalise
-from affekt.optimise.content import drift
-from affekt.optimise.engine import PerSample, Problem, Settings, optimise
-from affekt.optimise.maximise import generate_mel
+from affekt.optimise.content import drift_beyond
+from affekt.optimise.engine import Problem, Settings, optimise
+from affekt.optimise.maximise import believed_by_all, generate_mel
 from affekt.optimise.objectives import cross_entropy, target_probability
 from affekt.optimise.regularisers import shell
 from affekt.optimise.trajectory import Trajectory
@@ -97,15 +97,15 @@ def climb(
     def path(latent_BWL: Tensor) -> Tensor:
         return speak_latents(prior, latent_BWL, windows)
 
-    def score(mel_BMF: Tensor) -> Tensor:
-        return torch.stack([network(mel_BMF).float().log_softmax(dim=1) for network in recognisers]).mean(dim=0)
-
     problem = Problem(
         path=path,
-        score=score,
+        score=believed_by_all(recognisers),
         objective=cross_entropy,
         measure=target_probability,
-        regularisers={"prior": (prior_weight, mean_shell), "content": (keep.weight, keep.regulariser(content, path))},
+        regularisers={
+            "prior": (prior_weight, mean_shell),
+            "content": (keep.weight, drift_beyond(content, path, keep.bound)),
+        },
         view=random_view,
     )
     return optimise(problem, start_BWL, label_B, settings, progress=progress)
@@ -117,17 +117,6 @@ class Keep:
 
     bound: float  # nats
     weight: float
-
-    def regulariser(self, content: nn.Module, path: Callable[[Tensor], Tensor]) -> PerSample:
-        """The nats (B,) of drift beyond the bound between the mels of a variable's start and of itself."""
-
-        def excess(variable_B: Tensor, start_B: Tensor) -> Tensor:
-            with torch.no_grad():
-                before_BCF = content.log_posteriors(path(start_B))  # type: ignore[operator]
-            now_BCF = content.log_posteriors(path(variable_B))  # type: ignore[operator]
-            return (drift(before_BCF, now_BCF) - self.bound).clamp(min=0)
-
-        return excess
 
 
 def mean_shell(latent_BWL: Tensor, start_BWL: Tensor) -> Tensor:

@@ -6,19 +6,22 @@ Axes: B clips, N knots along bands, H knots along time, M mel bands, F frames, E
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from affekt.features.mel import LOG_FLOOR
-from affekt.optimise.clip_views import View, random_clip_view
-from affekt.optimise.content import drift
+from affekt.optimise.clip_views import random_clip_view
+from affekt.optimise.content import drift_beyond
 from affekt.optimise.engine import PerSample, Problem, Settings, optimise
 from affekt.optimise.gain_grid import GainGrid, mask_mel
+from affekt.optimise.maximise import believed_by_all
 from affekt.optimise.networks import prepare
 from affekt.optimise.objectives import cross_entropy, target_probability
 from affekt.optimise.windows import Windows
 
+CHECKPOINT = 20  # steps
 GROUP = 16  # clips in one batch at most, of similar lengths
 WHOLE_FRAMES = 344  # 4 s: up to here a recording has one mask, as a corpus's clips have
 CHUNK_FRAMES = 172  # 2 s, of longer ones
@@ -58,11 +61,13 @@ def seek_masks(
     device: torch.device,
     content: nn.Module | None = None,
     progress: Progress = iter,
+    work: Path | None = None,
 ) -> Masks:
     """Masks that bring raw log mels (M, F) of any lengths to the wanted classes; each comes out as it would alone.
 
     Several recognisers are climbed together, by the mean of their log-probabilities. `content` keeps what is said: its
-    posteriors move by `content_bound` at most, or at a cost. Raises UserError on a gradient that is not finite.
+    posteriors move by `content_bound` at most, or at a cost. With a work folder, which is of these clips and this wish
+    alone, a killed search goes on to the same bits. Raises UserError on a gradient that is not finite.
     """
     networks = [prepare(network, device, bf16=False) for network in recognisers]
     keeper = None if content is None else prepare(content, device, bf16=False)
@@ -74,8 +79,13 @@ def seek_masks(
         targets_B = torch.tensor([labels[i] for i in rows], device=device)
         problem = mask_problem(networks, mel_BMF, frames_B, wish, keeper)
         start_BNH = torch.zeros(len(rows), *wish.grid.shape(mel_BMF.shape[-1]), device=device)
-        settings = Settings(wish.steps, wish.lr, wish.seed, wish.views, snapshots=0, chunk=len(rows))
-        trajectory = optimise(problem, start_BNH, targets_B, settings, progress=progress)
+        settings = Settings(
+            wish.steps, wish.lr, wish.seed, wish.views, snapshots=0, chunk=len(rows), checkpoint_every=CHECKPOINT
+        )
+        group = None if work is None else work / f"group{first // GROUP}"
+        if group is not None:
+            group.mkdir(parents=True, exist_ok=True)
+        trajectory = optimise(problem, start_BNH, targets_B, settings, group, progress)
         gain_BMF = wish.grid.gain(trajectory.end, mel_BMF.shape[-1])
         rms_B = wish.grid.rms(trajectory.end, frames_B.cpu())
         for at, i in enumerate(rows):
@@ -126,16 +136,13 @@ def mask_problem(
     def path(knots_BNH: Tensor) -> Tensor:
         return mask_mel(mel_BMF, wish.grid.gain(knots_BNH, mel_BMF.shape[-1]))
 
-    def score(seen: View) -> Tensor:
-        log_E = [network(seen.mel, seen.frames).float().log_softmax(dim=1) for network in networks]
-        return torch.stack(log_E).mean(dim=0)
-
+    together = believed_by_all(networks)
     regularisers: dict[str, tuple[float, PerSample]] = {"smoothness": (wish.smoothness, roughness)}
     if content is not None:
-        regularisers["content"] = (wish.content_weight, _keep_content(content, path, mel_BMF, frames_B, wish))
+        regularisers["content"] = (wish.content_weight, drift_beyond(content, path, wish.content_bound, frames_B))
     return Problem(
         path=path,
-        score=score,
+        score=lambda seen: together(seen.mel, seen.frames),
         objective=cross_entropy,
         measure=target_probability,
         regularisers=regularisers,
@@ -148,18 +155,3 @@ def roughness(knots_BNH: Tensor, start_BNH: Tensor) -> Tensor:
     """Mean squared difference of neighbouring knots (B,), along bands and along time, in dB^2."""
     along_bands = knots_BNH.diff(dim=1).square().mean(dim=(1, 2))
     return along_bands + knots_BNH.diff(dim=2).square().mean(dim=(1, 2))
-
-
-def _keep_content(
-    content: nn.Module, path: Callable[[Tensor], Tensor], mel_BMF: Tensor, frames_B: Tensor, wish: Wish
-) -> PerSample:
-    """The nats (B,) by which the content network's posteriors have moved beyond the bound."""
-    with torch.no_grad():
-        before_BCF = content.log_posteriors(mel_BMF, frames_B)  # type: ignore[operator]
-        mask_BF = content.mask(frames_B, before_BCF)  # type: ignore[operator]
-
-    def excess(knots_BNH: Tensor, start_BNH: Tensor) -> Tensor:
-        now_BCF = content.log_posteriors(path(knots_BNH), frames_B)  # type: ignore[operator]
-        return (drift(before_BCF, now_BCF, mask_BF) - wish.content_bound).clamp(min=0)
-
-    return excess

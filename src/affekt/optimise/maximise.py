@@ -4,7 +4,7 @@ Axes: B samples (every seed of every emotion), L latent, M mel bands, F frames, 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,7 +20,9 @@ from affekt.optimise.regularisers import shell
 from affekt.optimise.trajectory import Trajectory
 from affekt.optimise.transforms import random_view, random_wave_view
 
-CHUNK = {"cpu": 16, "cuda": 512}  # samples per forward pass: what fits a CPU's cache, what fills a GPU
+# Samples per forward pass, of mels and of waveforms: what fits a CPU's cache, what fills a GPU (40 MB a waveform).
+CHUNK = {"cpu": (16, 16), "cuda": (512, 128)}
+AUDIO_SNAPSHOTS, AUDIO_CHECKPOINT = 7, 5  # a step of waveforms costs many times one of mels, and a snapshot is vocoded
 
 
 @dataclass(frozen=True)
@@ -35,21 +37,22 @@ class Plan:
     def of(cls, seeds: int, labels: Sequence[int]) -> "Plan":
         return cls(tuple(range(seeds)) * len(labels), tuple(label for label in labels for _ in range(seeds)))
 
-    def given(self, mismatched: bool, kinds: int = 1) -> "Plan":
+    def given(self, classes: Sequence[int], mismatched: bool = False, kinds: int = 1) -> "Plan":
         """The same plan for a conditional prior, which is given each sample's wanted emotion, or another one.
 
-        `kinds`: how many classes of the prior belong to one emotion (2 where they are emotion and gender); seeds take
-        turns. Where mismatched, so do the other emotions of the plan.
+        `classes`: those that the prior has learned; class // kinds is its emotion (kinds is 2 where classes are emotion
+        and gender). An emotion's classes take turns over seeds and, where mismatched, so do the plan's other emotions.
         """
         wanted = list(dict.fromkeys(self.labels))
         if mismatched and len(wanted) < 2:
             raise ValueError("a mismatched condition needs two emotions at least")
-        emotions = []
+        learned = {emotion: [c for c in sorted(classes) if c // kinds == emotion] for emotion in wanted}
+        condition = []
         for seed, label in zip(self.seeds, self.labels, strict=True):
-            step = 1 + seed % (len(wanted) - 1) if mismatched else 0
-            emotions.append(wanted[(wanted.index(label) + step) % len(wanted)])
-        classes = (e * kinds + seed % kinds for e, seed in zip(emotions, self.seeds, strict=True))
-        return Plan(self.seeds, self.labels, tuple(classes))
+            step = 1 + seed // kinds % (len(wanted) - 1) if mismatched else 0
+            of_emotion = learned[wanted[(wanted.index(label) + step) % len(wanted)]]
+            condition.append(of_emotion[seed % len(of_emotion)])
+        return Plan(self.seeds, self.labels, tuple(condition))
 
 
 @dataclass(frozen=True)
@@ -91,15 +94,17 @@ def start_latents(plan: Plan, latent: int, seed: int) -> Tensor:
     return torch.stack([drawn[i] for i in plan.seeds])
 
 
-def believed_by_all(recognisers: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
+def believed_by_all(recognisers: Sequence[nn.Module]) -> Callable[..., Tensor]:
     """Score by several recognisers: the mean of their log-probabilities (B, E); by one, its logits.
+
+    What is returned takes what a recogniser takes: a sound and, if its clips differ in length, their lengths.
 
     What fools one of them need not fool the others: against adversarial solutions (Liu et al. 2017, arXiv 1611.02770,
     section 5, turned round).
     """
     if len(recognisers) == 1:
         return recognisers[0]
-    return lambda heard: torch.stack([r(heard).float().log_softmax(1) for r in recognisers]).mean(0)
+    return lambda *heard: torch.stack([r(*heard).float().log_softmax(1) for r in recognisers]).mean(0)
 
 
 def latent_problem(
@@ -152,6 +157,12 @@ def maximise(
     return optimise(problem, start_BL, targets_B, settings, work, progress, condition_B)
 
 
-def settings_for(device: torch.device, steps: int, lr: float, views: int, seed: int) -> Settings:
-    """Settings with the chunk and precision that are fast on this device."""
-    return Settings(steps=steps, lr=lr, seed=seed, views=views, chunk=CHUNK[device.type], bf16=fast_bf16(device))
+def settings_for(
+    device: torch.device, steps: int, lr: float, views: int, seed: int, in_waveform: bool = False
+) -> Settings:
+    """Settings with the chunk, precision, snapshots and checkpoints that suit this device and what is heard."""
+    chunk = CHUNK[device.type][in_waveform]
+    settings = Settings(steps=steps, lr=lr, seed=seed, views=views, chunk=chunk, bf16=fast_bf16(device))
+    if not in_waveform:
+        return settings
+    return replace(settings, snapshots=AUDIO_SNAPSHOTS, checkpoint_every=AUDIO_CHECKPOINT)

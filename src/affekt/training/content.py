@@ -110,7 +110,9 @@ def fit_content(
     config: dict[str, Any] = {"statements": len(references), "segments": content.segments, "channels": content.channels}
     config |= {name: getattr(training, name) for name in ("dropout", "norm", "residual")}
     network = ContentNetwork(**config).to(device)
-    method = ContentMethod(network, clips, RecogniserSettings.of(training, seeds.derive(seed, "batches")))
+    # A plateau would hold speakers out of training; the schedule of the recognisers is their own affair.
+    fixed = training.model_copy(update={"schedule": "one_cycle"})
+    method = ContentMethod(network, clips, RecogniserSettings.of(fixed, seeds.derive(seed, "batches")))
     loop = TrainSettings(
         steps=content.steps, seed=seeds.derive(seed, "training"), bf16=training.bf16, lr_key="training.lr"
     )

@@ -17,7 +17,7 @@ FULL_SCALE = 32768
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedAudio:
     """Clips back to back in one array of int16, which may be a memory map; `offsets` and `frames` in samples."""
 
     audio_T: np.ndarray
@@ -25,17 +25,17 @@ class Packed:
     frames: np.ndarray
 
 
-def training_half(folder: Path) -> Packed:
+def training_half(folder: Path) -> PackedAudio:
     """The clips of half a of a prepared corpus; their audio stays on the disk."""
     clips = load_table(folder / "clips.parquet")
     clips = clips[clips["half"] == "a"]
-    return Packed(load_array(folder / "audio.npy"), clips["offset"].to_numpy(), clips["frames"].to_numpy())
+    return PackedAudio(load_array(folder / "audio.npy"), clips["offset"].to_numpy(), clips["frames"].to_numpy())
 
 
 class Segments:
     """Draws segments of several corpora, each sample of which is as likely to be heard as any other."""
 
-    def __init__(self, corpora: Sequence[Packed]):
+    def __init__(self, corpora: Sequence[PackedAudio]):
         self.corpora = corpora
         self.source_N = np.repeat(np.arange(len(corpora)), [len(corpus.offsets) for corpus in corpora])
         self.offset_N = np.concatenate([np.asarray(corpus.offsets, np.int64) for corpus in corpora])

@@ -22,7 +22,7 @@ from affekt.models.vocoder import IstftVocoder
 from affekt.training.adversarial import LOSSES
 from affekt.training.loop import LoopState, Method, OptimSpec
 from affekt.training.losses import log_magnitude_l1, mel_l1, multi_resolution_stft, spectral_convergence
-from affekt.training.segments import Packed, Segments
+from affekt.training.segments import PackedAudio, Segments
 
 BETAS = (0.8, 0.99)  # of vocoders since HiFi-GAN (arXiv 2010.05646, section 3)
 WEIGHT_DECAY = 0.01
@@ -34,7 +34,7 @@ FEATURE_WEIGHT = 2.0  # of feature matching beside the adversarial loss, as in H
 class VocoderMethod(Method):
     """Train `vocoder`, and `discriminators` where the parameters ask for them, on segments of the given corpora."""
 
-    def __init__(self, params: VocoderParams, corpora: Sequence[Packed], seed: int, device: torch.device):
+    def __init__(self, params: VocoderParams, corpora: Sequence[PackedAudio], seed: int, device: torch.device):
         self.segments = Segments(corpora)
         if len(self.segments) == 0:
             raise UserError("the vocoder has no clip to train on: check the splits of the corpus")

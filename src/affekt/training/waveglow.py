@@ -16,7 +16,7 @@ from affekt.core.params import WaveGlowParams
 from affekt.features.mel import HOP_LENGTH, log_mel
 from affekt.models.waveglow import WaveGlow
 from affekt.training.loop import LoopState, Method, OptimSpec
-from affekt.training.segments import Packed, Segments
+from affekt.training.segments import PackedAudio, Segments
 
 BETAS = (0.9, 0.99)  # steps are few: a longer memory of squared gradients would outlast the warm-up
 CLIP = 1.0
@@ -27,7 +27,7 @@ GAIN_DB = 6.0  # a segment's level is moved by up to this much, as for the iSTFT
 class WaveGlowMethod(Method):
     """Train `waveglow` on segments of the given corpora by maximum likelihood."""
 
-    def __init__(self, params: WaveGlowParams, corpora: Sequence[Packed], seed: int, device: torch.device):
+    def __init__(self, params: WaveGlowParams, corpora: Sequence[PackedAudio], seed: int, device: torch.device):
         self.segments = Segments(corpora)
         if len(self.segments) == 0:
             raise UserError("WaveGlow has no clip to train on: check the splits of the corpus")

@@ -7,6 +7,7 @@ from affekt.core.files import load_array, read_json
 from affekt.core.params import RecognisersParams
 from affekt.report import charts
 from affekt.report.assets import Assets, Sources
+from affekt.report.sections.hearing import NAMES
 from affekt.report.values import Values, percent
 
 PRIORS = {
@@ -14,26 +15,26 @@ PRIORS = {
     "cgan": "conditional GAN, the wanted emotion given",
     "cgan_mismatched": "conditional GAN, another emotion given",
 }
-RECOGNISERS = {name: name.replace("_", " ").replace("cnn", "CNN").replace("lstm", "LSTM") for name in
-               RecognisersParams.model_fields}  # fmt: skip
+RECOGNISERS = {name: NAMES[name] for name in RecognisersParams.model_fields}
 FIGURES = (
     "own_before", "own_after", "judge_before", "judge_after", "p_value", "frechet_before", "frechet_after",
-    "prior_percentile", "diversity_before", "diversity_after",
+    "frechet_floor", "prior_percentile", "diversity_before", "diversity_after", "diversity_real",
 )  # fmt: skip
-STRICT = 0.01  # the p-value that the table of emotions counts by
+STRICT = 0.01  # the p-value, adjusted for the number of emotions, that the table counts by
 VARIANTS = {
-    "plain": ("mel CNN alone", "recogniser"),
+    "plain": ("Mel CNN alone", "recogniser"),
     "views": ("with random views", "judge"),
     "ensemble": ("three recognisers", "ensemble"),
     "ensemble_views": ("three, with views", "network"),
 }
-CONTENT = ("drift", "drift_most", "agreement", "statement_kept", "scrambled_drift", "scrambled_agreement")
+CONTENT = ("drift", "drift_most", "agreement", "statement_kept")
+SCRAMBLED = tuple(f"scrambled_{key}" for key in ("drift", "agreement", "statement_kept"))
 
 
 def build(sources: Sources, assets: Assets, values: Values, emotions: list[str]) -> dict[str, Any]:
     """Context of the section of all climbs."""
     return {
-        "rows": [_row(values, prior, name, emotions) for prior in PRIORS for name in RECOGNISERS],
+        "rows": [_row(sources, assets, values, prior, name, emotions) for prior in PRIORS for name in RECOGNISERS],
         "emotions": emotions,
         "strict": STRICT,
         "tradeoff": _tradeoff(sources, values),
@@ -41,29 +42,59 @@ def build(sources: Sources, assets: Assets, values: Values, emotions: list[str])
     }
 
 
-def _row(values: Values, prior: str, recogniser: str, emotions: list[str]) -> dict[str, Any]:
+def holds(values: Values, start: str) -> bool:
+    """Whether the judge's rate of an emotion rose beyond chance of the test, and above what others' climbs give it."""
+    before, after, elsewhere = (values[f"{start}/judge_{key}"] for key in ("before", "after", "elsewhere"))
+    return after > max(before, elsewhere) and values[f"{start}/p_holm"] < STRICT
+
+
+def enough(seeds: int, emotions: int) -> bool:
+    """Whether so many latents an emotion can give a p-value that is small enough: if all of them change sides."""
+    return 2 * 0.5**seeds * emotions < STRICT
+
+
+def _row(sources: Sources, assets: Assets, values: Values, prior: str, recogniser: str, emotions: list[str]) -> Any:
     """One pair of prior and recogniser: over all emotions, and the judge's rates emotion by emotion."""
     start = f"maximise/{prior}/{recogniser}"
     cells = [
         {"emotion": emotion, "before": values[f"{start}/{emotion}/judge_before"],
          "after": values[f"{start}/{emotion}/judge_after"], "own": values[f"{start}/{emotion}/own_after"],
          "frechet": (values[f"{start}/{emotion}/frechet_before"], values[f"{start}/{emotion}/frechet_after"]),
-         "holds": values[f"{start}/{emotion}/p_value"] < STRICT
-         and values[f"{start}/{emotion}/judge_after"] > values[f"{start}/{emotion}/judge_before"]}
+         "holds": holds(values, f"{start}/{emotion}")}
         for emotion in emotions
     ]  # fmt: skip
+    seeds = round(values[f"{start}/seeds"])
     return {
         "prior": PRIORS[prior],
         "first": recogniser == next(iter(RECOGNISERS)),
         "recogniser": RECOGNISERS[recogniser],
         "ua": values[f"recognise/recogniser_{recogniser}/ua"],
         "all": {name: values[f"{start}/all/{name}"] for name in FIGURES},
-        "diversity_real": values[f"{start}/all/diversity_real"],
-        "seeds": round(values[f"{start}/seeds"]),
+        "seeds": seeds,
         "steps": round(values[f"{start}/steps"]),
         "cells": cells,
-        "holds": sum(cell["holds"] for cell in cells),
+        "holds": sum(cell["holds"] for cell in cells) if enough(seeds, len(emotions)) else None,
+        "voice": _voice(sources, assets, prior, recogniser),
     }
+
+
+def _voice(sources: Sources, assets: Assets, prior: str, recogniser: str) -> dict[str, Any]:
+    """The first voice that a pair kept, before and after."""
+    folder = sources.maximise / recogniser / prior
+    row = read_json(folder / "index.json")["examples"][0]
+    mels, emotion = load_array(folder / row["mels"]), row["emotion"]
+    versions = []
+    for when, at in (("before", 0), ("after", -1)):
+        name, label = (
+            f"climb-{prior}-{recogniser}-{when}",
+            f"{PRIORS[prior]}, {RECOGNISERS[recogniser]}, {emotion}, {when}",
+        )
+        sound = assets.copied_sound(name, folder / row[f"audio_{when}"], label)
+        heard = {who: row[f"{who}_probability"][at] for who in ("own", "judge")}
+        versions.append(
+            {"when": when, "picture": assets.mel(name, mels[at], f"Mel: {label}"), "player": sound, **heard}
+        )
+    return {"emotion": emotion, "versions": versions}
 
 
 def _tradeoff(sources: Sources, values: Values) -> dict[str, Any]:
@@ -79,7 +110,7 @@ def _tradeoff(sources: Sources, values: Values) -> dict[str, Any]:
         name, css = VARIANTS[variant]
         rates = curves_PSC[i, :, judge].tolist()
         by_weight.setdefault(weight, []).append((name, (steps, charts.Series(name, css, rates))))
-        keys = ("own_after", "judge_after", "fooled", "prior_percentile")
+        keys = ("own_after", "judge_before", "judge_after", "fooled", "prior_percentile")
         figures = {key: values[f"tradeoff/{variant}/{weight}/{key}"] for key in keys}
         rows.append({"variant": name, "weight": weight, **figures})
     plots = [(weight, _draw(weight, steps, lines, chance)) for weight, lines in by_weight.items()]
@@ -98,9 +129,9 @@ def _content(sources: Sources, assets: Assets, values: Values) -> dict[str, Any]
     rows = {}
     for way in ("free", "held"):
         rates = {key: values[f"content_fixed/{way}/all/{key}"] for key in ("own_after", "judge_before", "judge_after")}
-        rows[way] = rates | {key: values[f"content_fixed/{way}/all/{key}"] for key in CONTENT}
+        rows[way] = rates | {key: values[f"content_fixed/{way}/all/{key}"] for key in (*CONTENT, *SCRAMBLED)}
     shown = [_voices(sources, assets, row) for row in read_json(sources.content_fixed / "index.json")]
-    counts = {key: values[f"content_fixed/{key}"] for key in ("seeds", "steps", "bound", "weight")}
+    counts = {key: values[f"content_fixed/{key}"] for key in ("seeds", "steps", "bound", "weight", "p_drift")}
     return {"rows": rows, "voices": shown, **counts}
 
 

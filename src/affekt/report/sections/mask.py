@@ -28,6 +28,7 @@ def build(sources: Sources, assets: Assets, values: Values, emotions: list[str])
     return {
         "clips": clips,
         "steps": round(values["mask/steps"]),
+        "statements": values["content_fixed/statements"],
         "rows": [_row(values, bound, clips, chance) for bound in bounds],
         "largest": bounds[-1],
         "wanted": _wanted(values, bounds[-1], emotions, chance),
