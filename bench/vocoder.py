@@ -19,14 +19,15 @@ from affekt.core.devices import set_up
 from affekt.core.files import write_json
 from affekt.features.griffin_lim import griffin_lim
 from affekt.features.mel import HOP_LENGTH, SAMPLE_RATE, log_mel
-from affekt.models.vocoder import IstftVocoder
+from affekt.models.vocoder import MATCH, REFINE, IstftVocoder
 
 
 def main() -> None:
     arguments = parse_arguments()
     device = set_up(arguments.device, arguments.threads)
     mel_MF = log_mel(harmonic_glide(arguments.seconds)).to(device)
-    vocoder = IstftVocoder(arguments.channels, arguments.blocks).to(device).eval()
+    sizes = {name: getattr(arguments, name) for name in ("channels", "blocks", "refine", "match")}
+    vocoder = IstftVocoder(**sizes).to(device).eval()
     systems: dict[str, Callable[[], Tensor]] = {
         "griffin_lim": lambda: griffin_lim(mel_MF, arguments.iterations),
         "istft": lambda: vocoder(mel_MF[None]),
@@ -77,6 +78,8 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--channels", type=int, default=256, help="of the iSTFT vocoder (preset ravdess: 256)")
     parser.add_argument("--blocks", type=int, default=6)
+    parser.add_argument("--refine", type=int, default=REFINE, help="Griffin-Lim iterations of the iSTFT vocoder")
+    parser.add_argument("--match", type=int, default=MATCH, help="times that it matches the sound's mel")
     parser.add_argument("--iterations", type=int, default=60, help="of Griffin-Lim")
     parser.add_argument("--seconds", type=float, default=3.0, help="of the clip (RAVDESS: about 3)")
     parser.add_argument("--repeats", type=int, default=15)

@@ -18,8 +18,8 @@ from affekt.features.stft import bins_of, window_of
 
 KERNEL = 7  # frames of a block's convolution, as in Vocos
 EXPANSION = 3  # of a block's channels, as in Vocos
-REFINE = 4  # fast Griffin-Lim iterations that make the phase consistent
-MATCH = 2  # times that the sound's mel is matched with the given one
+REFINE = 2  # fast Griffin-Lim iterations that make the phase consistent
+MATCH = 4  # times that the sound's mel is matched with the given one
 LAYER_SCALE = 0.25  # of a block's branch at the start
 PRIOR_FLOOR = 1e-4  # magnitude; half of what rounding to 16 bits leaves in a bin
 PRIOR_STEPS = 4  # of the iteration that inverts the mel; the network corrects what is left
