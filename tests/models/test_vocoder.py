@@ -71,6 +71,19 @@ def test_in_training_the_rotation_hears_the_waveform(vocoder: IstftVocoder) -> N
     assert gradient_BKF.abs().sum() > 0
 
 
+@pytest.mark.parametrize("match", [0, 2, 4])
+def test_gradient_points_uphill_whatever_is_matched(match: int) -> None:
+    torch.manual_seed(0)
+    vocoder = IstftVocoder(channels=16, blocks=1, refine=1, match=match).eval()
+    mel_BMF = speechlike_mel(32).requires_grad_()
+    weight_T = torch.hann_window(31 * HOP_LENGTH)  # of the middle, to which every band has something to say
+    (gradient_BMF,) = torch.autograd.grad((weight_T * vocoder(mel_BMF).square()).sum(), mel_BMF)
+    with torch.no_grad():
+        way_BMF = 0.02 * gradient_BMF / gradient_BMF.abs().max()
+        up, down = (float((weight_T * vocoder(mel_BMF + sign * way_BMF).square()).sum()) for sign in (1, -1))
+    assert (up - down) / 2 == pytest.approx(float((gradient_BMF * way_BMF).sum()), rel=0.3)
+
+
 def test_untrained_it_already_speaks_the_mel(vocoder: IstftVocoder) -> None:
     mel_BMF = speechlike_mel(64)
     error = (log_mel(vocoder(mel_BMF)) - mel_BMF)[..., 4:-4].abs().mean()

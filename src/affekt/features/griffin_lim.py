@@ -70,11 +70,13 @@ def match_mel(waveform_BT: Tensor, mel_BMF: Tensor) -> Tensor:
     window = window_of(WIN_LENGTH, waveform_BT.device)
     bands_MK = mel_filterbank(waveform_BT.device)
     spectrum_BKF = spectrum(waveform_BT, N_FFT, HOP_LENGTH, window)
-    power_BKF = spectrum_BKF.real.square() + spectrum_BKF.imag.square()
-    heard_BFM = (power_BKF + _TINY).sqrt().mT @ bands_MK.T
+    power_BKF = spectrum_BKF.real.square().addcmul_(
+        spectrum_BKF.imag, spectrum_BKF.imag
+    )  # in place: fresh memory costs
+    heard_BFM = power_BKF.add_(_TINY).sqrt_().mT @ bands_MK.T
     wanted_BFM, floor = mel_BMF.mT, math.log(LOG_FLOOR)
     rise_BFM = wanted_BFM.clamp(min=floor) - heard_BFM.clamp(min=LOG_FLOOR).log()
-    gain_BFK = (rise_BFM.clamp(-_MOST_GAIN, _MOST_GAIN) @ _shares(waveform_BT.device)).exp()
+    gain_BFK = (rise_BFM.clamp(-_MOST_GAIN, _MOST_GAIN) @ _shares(waveform_BT.device)).exp_()
     return inverse(scaled(spectrum_BKF, gain_BFK.mT), window, HOP_LENGTH, waveform_BT.shape[-1])
 
 
