@@ -19,7 +19,8 @@ from affekt.features.stft import bins_of, spectrum, window_of
 KERNEL = 7  # frames of a block's convolution, as in Vocos
 EXPANSION = 3  # of a block's channels, as in Vocos
 REFINE = 0  # fast Griffin-Lim iterations that make the phase consistent
-MATCH = 8  # times that the sound's mel is matched with the given one
+MATCH = 6  # times that the sound's mel is matched with the given one
+MOMENTUM = 0.75  # of those matchings: what the last one changed is added again, as in fast Griffin-Lim
 GRADED = 2  # of the last matchings that gradients pass through
 MOST_FOLLOWED = 4.0  # times that a bin may be larger in the end than it was predicted, to its gradient
 LAYER_SCALE = 0.25  # of a block's branch at the start
@@ -111,13 +112,11 @@ class IstftVocoder(nn.Module):
         with torch.no_grad():
             refined_BKF = refine_phase(magnitude_BKF, phase_BKF, window, HOP_LENGTH, self.refine)
             waveform_BT = inverse(scaled(refined_BKF, magnitude_BKF), window, HOP_LENGTH, samples)
-            for _ in range(self.match - GRADED):
-                waveform_BT = match_mel(waveform_BT, mel_BMF)
+            waveform_BT, matched_BT = approach(waveform_BT, waveform_BT, mel_BMF, self.match - GRADED)
         if spectrum_BKF.requires_grad:
-            waveform_BT = waveform_BT + self.follow(spectrum_BKF, waveform_BT, window)
-        for _ in range(min(self.match, GRADED)):
-            waveform_BT = match_mel(waveform_BT, mel_BMF)
-        return waveform_BT
+            zero_BT = self.follow(spectrum_BKF, waveform_BT, window)
+            waveform_BT, matched_BT = waveform_BT + zero_BT, matched_BT + zero_BT
+        return approach(waveform_BT, matched_BT, mel_BMF, min(self.match, GRADED))[1]
 
     def follow(self, spectrum_BKF: Tensor, waveform_BT: Tensor, window: Tensor) -> Tensor:
         """Zero, with the gradient of a waveform whose bins are those of a spectrum times what they now are of it."""
@@ -128,3 +127,11 @@ class IstftVocoder(nn.Module):
             factor_BKF = scaled(heard_BKF * spectrum_BKF.conj(), given_BKF * inverse_modulus(heard_BKF) * gain_BKF)
         change_BKF = (spectrum_BKF - spectrum_BKF.detach()) * factor_BKF
         return inverse(change_BKF, window, HOP_LENGTH, waveform_BT.shape[-1])
+
+
+def approach(waveform_BT: Tensor, matched_BT: Tensor, mel_BMF: Tensor, times: int) -> tuple[Tensor, Tensor]:
+    """Match a waveform's mel again and again; return where to go on from, and the last match, which is the result."""
+    for _ in range(times):
+        before_BT, matched_BT = matched_BT, match_mel(waveform_BT, mel_BMF)
+        waveform_BT = torch.lerp(before_BT, matched_BT, 1 + MOMENTUM)
+    return waveform_BT, matched_BT
