@@ -1,6 +1,6 @@
 """How fast the vocoders speak: x real time of Griffin-Lim and of the iSTFT vocoder, side by side in one run.
 
-    python bench/vocoder.py --channels 256 --blocks 6 --out bench/results/vocoder.json
+    python bench/vocoder.py --channels 192 --blocks 4 --out bench/results/vocoder.json
 
 Weights are random: they change nothing in what a second of audio costs. The mel is that of a synthetic glide, and of
 one clip as long as real ones, not of a batch: so people use a vocoder.
@@ -76,8 +76,8 @@ def harmonic_glide(seconds: float) -> Tensor:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--channels", type=int, default=256, help="of the iSTFT vocoder (preset ravdess: 256)")
-    parser.add_argument("--blocks", type=int, default=6)
+    parser.add_argument("--channels", type=int, default=192, help="of the iSTFT vocoder (preset ravdess: 192)")
+    parser.add_argument("--blocks", type=int, default=4)
     parser.add_argument("--refine", type=int, default=REFINE, help="Griffin-Lim iterations of the iSTFT vocoder")
     parser.add_argument("--match", type=int, default=MATCH, help="times that it matches the sound's mel")
     parser.add_argument("--iterations", type=int, default=60, help="of Griffin-Lim")

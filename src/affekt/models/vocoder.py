@@ -25,7 +25,7 @@ GRADED = 2  # of the last matchings that gradients pass through
 MOST_FOLLOWED = 4.0  # times that a bin may be larger in the end than it was predicted, to its gradient
 LAYER_SCALE = 0.25  # of a block's branch at the start
 PRIOR_FLOOR = 1e-4  # magnitude; half of what rounding to 16 bits leaves in a bin
-PRIOR_STEPS = 4  # of the iteration that inverts the mel; the network corrects what is left
+PRIOR_STEPS = 2  # of the iteration that inverts the mel; the network corrects what is left
 ROTATION_EPS = 1e-6  # of power; keeps the gradient of a rotation near 0 finite
 LOUDEST_CORRECTION = 12.0  # nepers: from the floor to the loudest bin a full-scale tone can make
 
