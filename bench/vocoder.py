@@ -1,6 +1,6 @@
 """How fast the vocoders speak: x real time of Griffin-Lim, the iSTFT vocoder and WaveGlow, side by side in one run.
 
-    python bench/vocoder.py --channels 256 --blocks 6 --out bench/results/vocoder.json
+    python bench/vocoder.py --channels 192 --blocks 4 --out bench/results/vocoder.json
 
 Weights are random: they change nothing in what a second of audio costs. The mel is that of a synthetic glide, and of
 one clip as long as real ones, not of a batch: so people use a vocoder.
@@ -19,7 +19,7 @@ from affekt.core.devices import set_up
 from affekt.core.files import write_json
 from affekt.features.griffin_lim import griffin_lim
 from affekt.features.mel import HOP_LENGTH, SAMPLE_RATE, log_mel
-from affekt.models.vocoder import IstftVocoder
+from affekt.models.vocoder import MATCH, REFINE, IstftVocoder
 from affekt.models.waveglow import WaveGlow
 
 
@@ -27,9 +27,10 @@ def main() -> None:
     arguments = parse_arguments()
     device = set_up(arguments.device, arguments.threads)
     mel_MF = log_mel(harmonic_glide(arguments.seconds)).to(device)
-    vocoder = IstftVocoder(arguments.channels, arguments.blocks).to(device).eval()
-    sizes = (arguments.flow_channels, arguments.flow_layers, arguments.flows, arguments.flow_condition)
-    waveglow = WaveGlow(*sizes).to(device).eval()
+    sizes = {name: getattr(arguments, name) for name in ("channels", "blocks", "refine", "match")}
+    vocoder = IstftVocoder(**sizes).to(device).eval()
+    flow = (arguments.flow_channels, arguments.flow_layers, arguments.flows, arguments.flow_condition)
+    waveglow = WaveGlow(*flow).to(device).eval()
     systems: dict[str, Callable[[], Tensor]] = {
         "griffin_lim": lambda: griffin_lim(mel_MF, arguments.iterations),
         "istft": lambda: vocoder(mel_MF[None]),
@@ -80,8 +81,10 @@ def harmonic_glide(seconds: float) -> Tensor:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--channels", type=int, default=256, help="of the iSTFT vocoder (preset ravdess: 256)")
-    parser.add_argument("--blocks", type=int, default=6)
+    parser.add_argument("--channels", type=int, default=192, help="of the iSTFT vocoder (preset ravdess: 192)")
+    parser.add_argument("--blocks", type=int, default=4)
+    parser.add_argument("--refine", type=int, default=REFINE, help="Griffin-Lim iterations of the iSTFT vocoder")
+    parser.add_argument("--match", type=int, default=MATCH, help="times that it matches the sound's mel")
     parser.add_argument("--flow-channels", type=int, default=48, help="of WaveGlow (preset ravdess: 48)")
     parser.add_argument("--flow-layers", type=int, default=5)
     parser.add_argument("--flows", type=int, default=8)

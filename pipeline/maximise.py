@@ -134,7 +134,7 @@ def log_steps(stage: Stage, trajectory: Trajectory, prefix: str) -> None:
 
 
 def write_parts(parts: Path, trajectory: Trajectory, plan: Plan, heard: Listened) -> None:
-    """Write curves.npy (emotion, step, [score, objective, prior]) and judge_probability.npy (emotion, snapshot, seed)."""
+    """Write curves.npy (emotion, step, [score, objective, prior]), judge_probability.npy (emotion, snapshot, seed)."""
     labels = list(dict.fromkeys(plan.labels))
     curves = torch.stack([trajectory.history[name] for name in ("score", "objective", "prior")], dim=-1)
     by_label = [curves[:, [wanted == label for wanted in plan.labels]].mean(dim=1) for label in labels]

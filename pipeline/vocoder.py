@@ -23,7 +23,7 @@ def main(stage: Stage) -> None:
     result = train(method, settings, stage.work, device, stage.log, stage.progress)
     if params.ema:
         method.vocoder.load_state_dict(result.ema["vocoder"])
-    config = {"channels": params.channels, "blocks": params.blocks, "refine": params.refine}
+    config = {name: getattr(params, name) for name in ("channels", "blocks", "refine", "match")}
     save_model(stage.out("vocoder"), method.vocoder, config, result.history)
 
 

@@ -51,6 +51,39 @@ def test_climbing_the_gradient_raises_the_energy(vocoder: IstftVocoder) -> None:
     assert after > before
 
 
+def test_each_matching_brings_the_mel_nearer() -> None:
+    mel_BMF = speechlike_mel(64)
+    errors = []
+    for match in (0, 1, 3):
+        torch.manual_seed(0)
+        vocoder = IstftVocoder(channels=16, blocks=1, refine=2, match=match).eval()
+        errors.append(float((log_mel(vocoder(mel_BMF).detach()) - mel_BMF)[..., 4:-4].abs().mean()))
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_in_training_the_rotation_hears_the_waveform(vocoder: IstftVocoder) -> None:
+    mel_BMF = speechlike_mel(32)
+    magnitude_BKF, rotation_BKF = vocoder.predict(mel_BMF)
+    waveform_BT = vocoder.speak(magnitude_BKF, vocoder.draft_phase(magnitude_BKF, rotation_BKF), mel_BMF)
+    assert torch.allclose(waveform_BT, vocoder(mel_BMF), atol=1e-4)
+    (gradient_BKF,) = torch.autograd.grad(waveform_BT[:, 2000:3000].sum(), rotation_BKF)
+    assert torch.isfinite(torch.view_as_real(gradient_BKF)).all()
+    assert gradient_BKF.abs().sum() > 0
+
+
+@pytest.mark.parametrize("match", [0, 2, 4])
+def test_gradient_points_uphill_whatever_is_matched(match: int) -> None:
+    torch.manual_seed(0)
+    vocoder = IstftVocoder(channels=16, blocks=1, refine=1, match=match).eval()
+    mel_BMF = speechlike_mel(32).requires_grad_()
+    weight_T = torch.hann_window(31 * HOP_LENGTH)  # of the middle, to which every band has something to say
+    (gradient_BMF,) = torch.autograd.grad((weight_T * vocoder(mel_BMF).square()).sum(), mel_BMF)
+    with torch.no_grad():
+        way_BMF = 0.02 * gradient_BMF / gradient_BMF.abs().max()
+        up, down = (float((weight_T * vocoder(mel_BMF + sign * way_BMF).square()).sum()) for sign in (1, -1))
+    assert (up - down) / 2 == pytest.approx(float((gradient_BMF * way_BMF).sum()), rel=0.3)
+
+
 def test_untrained_it_already_speaks_the_mel(vocoder: IstftVocoder) -> None:
     mel_BMF = speechlike_mel(64)
     error = (log_mel(vocoder(mel_BMF)) - mel_BMF)[..., 4:-4].abs().mean()

@@ -42,6 +42,7 @@ class VocoderParams(Section):
     segment_frames: Annotated[int, Field(ge=16, le=2000)]
     lr: Positive
     refine: Annotated[int, Field(ge=0, le=64)]
+    match: Annotated[int, Field(ge=0, le=64)]
     mel_weight: NonNegative
     adversarial: NonNegative
     warmup: Annotated[float, Field(ge=0, le=1)]

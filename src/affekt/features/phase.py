@@ -108,8 +108,8 @@ def refine_phase(magnitude_BKF: Tensor, unit_BKF: Tensor, window: Tensor, hop_le
 
 
 def scaled(spectrum_BKF: Tensor, gain_BKF: Tensor) -> Tensor:
-    """A complex spectrum times real gains; the product of the two types is three times slower."""
-    return torch.view_as_complex(torch.view_as_real(spectrum_BKF) * gain_BKF[..., None])
+    """A complex spectrum times real gains; the product of the two types takes nine times as long."""
+    return spectrum_BKF * torch.complex(gain_BKF, torch.zeros_like(gain_BKF))
 
 
 def inverse_modulus(spectrum_BKF: Tensor) -> Tensor:

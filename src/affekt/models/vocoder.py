@@ -13,16 +13,19 @@ from torch import Tensor, nn
 
 from affekt.features.griffin_lim import invert_mel, match_mel
 from affekt.features.mel import HOP_LENGTH, N_FFT, N_MELS, WIN_LENGTH, normalise
-from affekt.features.phase import accumulate_phase, inverse, refine_phase, scaled
-from affekt.features.stft import bins_of, window_of
+from affekt.features.phase import accumulate_phase, inverse, inverse_modulus, refine_phase, scaled
+from affekt.features.stft import bins_of, spectrum, window_of
 
 KERNEL = 7  # frames of a block's convolution, as in Vocos
 EXPANSION = 3  # of a block's channels, as in Vocos
-REFINE = 4  # fast Griffin-Lim iterations that make the phase consistent
-MATCH = 2  # times that the sound's mel is matched with the given one
+REFINE = 0  # fast Griffin-Lim iterations that make the phase consistent
+MATCH = 6  # times that the sound's mel is matched with the given one
+MOMENTUM = 0.75  # of those matchings: what the last one changed is added again, as in fast Griffin-Lim
+GRADED = 2  # of the last matchings that gradients pass through
+MOST_FOLLOWED = 4.0  # times that a bin may be larger in the end than it was predicted, to its gradient
 LAYER_SCALE = 0.25  # of a block's branch at the start
 PRIOR_FLOOR = 1e-4  # magnitude; half of what rounding to 16 bits leaves in a bin
-PRIOR_STEPS = 4  # of the iteration that inverts the mel; the network corrects what is left
+PRIOR_STEPS = 2  # of the iteration that inverts the mel; the network corrects what is left
 ROTATION_EPS = 1e-6  # of power; keeps the gradient of a rotation near 0 finite
 LOUDEST_CORRECTION = 12.0  # nepers: from the floor to the loudest bin a full-scale tone can make
 
@@ -101,15 +104,34 @@ class IstftVocoder(nn.Module):
     def speak(self, magnitude_BKF: Tensor, phase_BKF: Tensor, mel_BMF: Tensor) -> Tensor:
         """The waveform (B, T) of a magnitude and a drafted phase, refined and matched with the mel.
 
-        To gradients the refinement is a constant rotation of the draft.
+        To gradients the refinement and the first matchings are a constant factor of each bin.
         """
-        window = window_of(WIN_LENGTH, magnitude_BKF.device)
+        window, mel_BMF = window_of(WIN_LENGTH, magnitude_BKF.device), mel_BMF.float()
         samples = (magnitude_BKF.shape[-1] - 1) * HOP_LENGTH
-        drafted_BKF = phase_BKF.detach()
-        refined_BKF = refine_phase(magnitude_BKF.detach(), drafted_BKF, window, HOP_LENGTH, self.refine)
-        if phase_BKF.requires_grad:
-            refined_BKF = phase_BKF * (refined_BKF * drafted_BKF.conj())
-        waveform_BT = inverse(scaled(refined_BKF, magnitude_BKF), window, HOP_LENGTH, samples)
-        for _ in range(self.match):
-            waveform_BT = match_mel(waveform_BT, mel_BMF.float())
-        return waveform_BT
+        spectrum_BKF = scaled(phase_BKF, magnitude_BKF)
+        with torch.no_grad():
+            refined_BKF = refine_phase(magnitude_BKF, phase_BKF, window, HOP_LENGTH, self.refine)
+            waveform_BT = inverse(scaled(refined_BKF, magnitude_BKF), window, HOP_LENGTH, samples)
+            waveform_BT, matched_BT = approach(waveform_BT, waveform_BT, mel_BMF, self.match - GRADED)
+        if spectrum_BKF.requires_grad:
+            zero_BT = self.follow(spectrum_BKF, waveform_BT, window)
+            waveform_BT, matched_BT = waveform_BT + zero_BT, matched_BT + zero_BT
+        return approach(waveform_BT, matched_BT, mel_BMF, min(self.match, GRADED))[1]
+
+    def follow(self, spectrum_BKF: Tensor, waveform_BT: Tensor, window: Tensor) -> Tensor:
+        """Zero, with the gradient of a waveform whose bins are those of a spectrum times what they now are of it."""
+        with torch.no_grad():
+            heard_BKF = spectrum(waveform_BT, N_FFT, HOP_LENGTH, window)
+            given_BKF = inverse_modulus(spectrum_BKF)
+            gain_BKF = (given_BKF / inverse_modulus(heard_BKF)).clamp(max=MOST_FOLLOWED)
+            factor_BKF = scaled(heard_BKF * spectrum_BKF.conj(), given_BKF * inverse_modulus(heard_BKF) * gain_BKF)
+        change_BKF = (spectrum_BKF - spectrum_BKF.detach()) * factor_BKF
+        return inverse(change_BKF, window, HOP_LENGTH, waveform_BT.shape[-1])
+
+
+def approach(waveform_BT: Tensor, matched_BT: Tensor, mel_BMF: Tensor, times: int) -> tuple[Tensor, Tensor]:
+    """Match a waveform's mel again and again; return where to go on from, and the last match, which is the result."""
+    for _ in range(times):
+        before_BT, matched_BT = matched_BT, match_mel(waveform_BT, mel_BMF)
+        waveform_BT = torch.lerp(before_BT, matched_BT, 1 + MOMENTUM)
+    return waveform_BT, matched_BT
