@@ -7,8 +7,9 @@ import torch
 from any_network import SPECS, batch, config_of, untrained
 from torch import nn
 
+from affekt.cli.maximise import RECOGNISERS
 from affekt.core.errors import UserError
-from affekt.core.params import NetworksParams, RecogniserParams
+from affekt.core.params import NetworksParams, RecognisersParams
 from affekt.corpora.table import EMOTIONS, GENDERS
 from affekt.features.spectrogram import FAST, SLOW
 from affekt.models import spectrogram_net
@@ -43,10 +44,9 @@ def test_resolutions_are_those_of_the_spectrogram() -> None:
 def test_params_know_the_same_names() -> None:
     emotion = [name for name, spec in NETWORKS.items() if spec.labels != "gender"]
     assert list(NetworksParams.model_fields) == emotion
-    climbed = RecogniserParams.model_fields["network"].annotation
-    assert [name for name, spec in NETWORKS.items() if spec.input == "mel" and spec.labels == "emotion"] == list(
-        climbed.__args__  # type: ignore[union-attr]
-    )
+    climbed = [name for name, spec in NETWORKS.items() if spec.labels == "emotion"]
+    assert list(RecognisersParams.model_fields) == climbed
+    assert list(RECOGNISERS) == climbed, "the command line offers the same"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -94,7 +94,8 @@ def write_corpus(folder: Path, loud_b: float) -> None:
 
 def train(root: Path, loud_b: float) -> Path:
     """The folder of models/ that the stage writes."""
-    write_corpus(root / "deps" / "prepared", loud_b)
+    for name in ("prepared", "reading_prepared"):
+        write_corpus(root / "deps" / name, loud_b)
     stage = FakeStage(root / "deps", root)
     waveglow.main(stage)  # type: ignore[arg-type]
     assert stage.logged[-1]["loss/waveglow"] < stage.logged[0]["loss/waveglow"]
