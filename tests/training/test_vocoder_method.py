@@ -17,7 +17,7 @@ from affekt.training.vocoder import VocoderMethod, first_adversarial
 PARAMS = VocoderParams(
     channels=16,
     blocks=1,
-    steps=24,
+    steps=36,
     batch=1,
     segment_frames=16,
     lr=0.005,
@@ -66,7 +66,7 @@ def train_on_one_clip(
 def test_loss_falls_and_weights_repeat_to_the_bit(tmp_path: Path, params: VocoderParams) -> None:
     method, result = train_on_one_clip(tmp_path / "one", params)
     total = np.sum([result.history[name] for name in SPECTRAL], axis=0)
-    assert np.mean(total[-5:]) < 0.8 * np.mean(total[:5])
+    assert np.mean(total[-5:]) < 0.85 * np.mean(total[:5])
     for name in ("mel/l1", "stft/log_l1", "magnitude/log_l1"):
         assert np.mean(result.history[name][-5:]) < np.mean(result.history[name][:5])
     again, _ = train_on_one_clip(tmp_path / "two", params)
@@ -76,7 +76,7 @@ def test_loss_falls_and_weights_repeat_to_the_bit(tmp_path: Path, params: Vocode
 
 def test_resumed_amid_the_game_it_ends_with_the_same_bits(tmp_path: Path) -> None:
     whole, _ = train_on_one_clip(tmp_path / "whole")
-    train_on_one_clip(tmp_path / "resumed", checkpoint_every=16)  # leaves the checkpoint of step 16
+    train_on_one_clip(tmp_path / "resumed", checkpoint_every=24)  # leaves the checkpoint of step 24
     resumed, result = train_on_one_clip(tmp_path / "resumed")
     assert result.history["step"] == list(map(float, range(PARAMS.steps)))
     for name, module in whole.modules.items():
@@ -87,14 +87,14 @@ def test_resumed_amid_the_game_it_ends_with_the_same_bits(tmp_path: Path) -> Non
 def test_discriminators_come_in_after_the_warmup(tmp_path: Path) -> None:
     method, result = train_on_one_clip(tmp_path / "game")
     fresh = make_method(harmonic_clip(), [0], [22050]).discriminators.state_dict()
-    assert len(result.history["adv/discriminators"]) == PARAMS.steps - first_adversarial(PARAMS) == 12
+    assert len(result.history["adv/discriminators"]) == PARAMS.steps - first_adversarial(PARAMS) == 18
     assert all(not torch.equal(weight, fresh[key]) for key, weight in method.discriminators.state_dict().items())
     alone, other = train_on_one_clip(tmp_path / "alone", ALONE)
     assert set(alone.modules) == {"vocoder"}
     assert not [name for name in other.history if name.startswith("adv/")]
     # Until they come in nothing differs; afterwards they have a say.
-    assert result.history["mel/l1"][:13] == other.history["mel/l1"][:13]
-    assert result.history["mel/l1"][13:] != other.history["mel/l1"][13:]
+    assert result.history["mel/l1"][:19] == other.history["mel/l1"][:19]
+    assert result.history["mel/l1"][19:] != other.history["mel/l1"][19:]
 
 
 @pytest.mark.parametrize("loss", ["hinge", "logistic", "relativistic"])
