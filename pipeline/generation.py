@@ -46,7 +46,7 @@ def main(stage: Stage) -> None:
         figures = measure_generation(fake_NMF, heard[name], reference, EMOTIONS)
         if name == "cgan":
             real = hear(judge, train.draw(torch.arange(len(train.frames)), seeds.generator(stage.seed("windows"))))
-            truth_N = torch.from_numpy(labels_of(trained, "emotion"))
+            truth_N = torch.tensor(labels_of(trained, "emotion"))
             figures |= measure_condition(heard[name], emotions, real, truth_N, EMOTIONS)
         if name == "published_gan":  # what its way of scaling mels alone makes of real ones
             rescaled = hear(judge, from_unit(reference.other_NMF))
