@@ -14,6 +14,7 @@ from toy_repo import SilentTracker, edit, make_data, make_first, make_second, tr
 from affekt.core import files
 from affekt.core import stage as stage_module
 from affekt.core.errors import UserError
+from affekt.core.params import read_yaml
 from affekt.core.stage import Stage, run
 
 SCRIPT = """
@@ -39,7 +40,8 @@ def test_the_run_says_what_was_read_and_written(root: Path) -> None:
     stage.execute(main)
     tracker = SilentTracker.all[-1]
     assert tracker.logged == [({"toy/loss": 2.0}, 3), ({"toy/ua": 0.5}, 0)]
-    assert tracker.params == {"vocoding.clips": 12, "vocoding.griffin_lim_iterations": 60}
+    declared = read_yaml(root / "params.yaml")["vocoding"]
+    assert tracker.params == {f"vocoding.{key}": value for key, value in declared.items()}
     outs = [root / "reports" / "parts" / "second", root / "reports" / "metrics" / "second.json"]
     assert tracker.artifacts == outs  # in place before the run is called finished
     assert tracker.there == [True, True]
