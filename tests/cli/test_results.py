@@ -9,7 +9,7 @@ import pytest
 
 from affekt.cli.main import main
 from affekt.cli.preset import apply_preset, preset_paths
-from affekt.cli.results import commit_of
+from affekt.cli.results import commit_of, owner_of
 from affekt.core.files import sha256_tree, write_json
 from affekt.core.graph import load_graph, look_up
 from affekt.core.params import read_yaml
@@ -172,3 +172,15 @@ def test_commit_tells_changed_code_but_not_changed_params_or_the_readme(tmp_path
     assert commit_of(tmp_path) == head
     (tmp_path / "code.py").write_text("b\n")
     assert commit_of(tmp_path) == f"{head} (with changes)"
+
+
+@pytest.mark.parametrize(
+    ("key", "other"),
+    [
+        ("mask/6db/judge_after", "mask/9db/happy/judge_after"),
+        ("tradeoff/views/0.1/fooled", "tradeoff/plain/10/fooled"),
+        ("content_fixed/p_drift", "content_fixed/held/all/drift"),
+    ],
+)
+def test_rows_of_bounds_and_weights_that_are_gone_go_with_their_stage(key: str, other: str) -> None:
+    assert owner_of(key) == owner_of(other)

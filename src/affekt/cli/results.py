@@ -29,8 +29,10 @@ examples:
 SPEED_KEY = "x_realtime"
 SUMMARY = "summary"  # the stage that joins all metrics
 README_PRESET = "ravdess"  # whose results the README shows
-WHOLE = ("gender", "ablation", "content", "dream")  # first words of keys that one stage measures alone
-# Second words of `recognise/…` that the stage `recognition` measures; the others are of the stage `hearing`.
+# First words of keys that one stage measures alone.
+WHOLE = ("gender", "ablation", "content", "dream", "tradeoff", "content_fixed", "mask")
+# Second words of `recognise/…` that the stage `recognition` measures, beside those of climbed recognisers; the others
+# are of the stage `hearing`.
 CLIMBED = "recogniser_"
 HALVES = ("chance", "judge", "mfcc_svm_a", "mfcc_svm_b", "majority")
 
