@@ -149,9 +149,10 @@ def test_the_judge_hears_the_sound_that_is_written(stages: tuple[FakeStage, Fake
 
 def test_two_runs_give_the_same_bytes(stages: tuple[FakeStage, FakeStage]) -> None:
     first, second = (
-        {path.relative_to(stage.root): path.read_bytes() for path in stage.root.rglob("*") if path.is_file()}
+        {path.relative_to(stage.root): path.read_bytes() for path in stage.root.rglob("outs/**/*") if path.is_file()}
         for stage in stages
-    )
+    )  # not of checkpoints: safetensors writes their metadata in any order
+    assert len(first) > 10
     assert first == second
     assert stages[0].artifacts == [stages[0].out("mask")]
 
