@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from affekt.core.devices import fast_bf16
 from affekt.core.seeds import generator as seeded
 from affekt.features.mel import denormalise, log_mel
+from affekt.models.vocoder import IstftVocoder
 from affekt.optimise.engine import PerSample, Problem, Settings, optimise
 from affekt.optimise.networks import prepare
 from affekt.optimise.objectives import cross_entropy, target_probability
@@ -147,7 +148,7 @@ def maximise(
     latent = int(voice.generator.latent)  # type: ignore[arg-type]
     ready = Voice(
         prepare(voice.generator, device, settings.bf16),
-        None if voice.vocoder is None else prepare(voice.vocoder, device, bf16=False),
+        None if voice.vocoder is None else drafting(prepare(voice.vocoder, device, bf16=False)),
     )
     climbed = [prepare(recogniser, device, settings.bf16) for recogniser in recognisers]
     problem = latent_problem(ready, climbed, prior_weight, settings.views > 0, kept or {})
@@ -155,6 +156,16 @@ def maximise(
     targets_B = torch.tensor(plan.labels, device=device)
     condition_B = None if plan.condition is None else torch.tensor(plan.condition, device=device)
     return optimise(problem, start_BL, targets_B, settings, work, progress, condition_B)
+
+
+def drafting(vocoder: nn.Module) -> nn.Module:
+    """A vocoder for steps: without the last matchings of its mel, which cost as much as all the rest of a step.
+
+    What climbs is then a draft of the sound; who listens to the end hears the whole vocoder.
+    """
+    if isinstance(vocoder, IstftVocoder):
+        vocoder.match = 0
+    return vocoder
 
 
 def settings_for(
