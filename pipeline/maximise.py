@@ -19,10 +19,10 @@ from affekt.core.params import MaximiseParams, RecognisersParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
 from affekt.corpora.wav import write_wav
+from affekt.evaluate.generation import hear
 from affekt.evaluate.maximise import Listened, check_emotions, listen, summarise, summarise_features
 from affekt.features.crops import Crops
 from affekt.features.labels import labels_of
-from affekt.features.mel import denormalise
 from affekt.features.packed import Packed
 from affekt.models.gan import Generator
 from affekt.models.io import load_model
@@ -30,6 +30,7 @@ from affekt.models.judge import RecurrentRecogniser
 from affekt.models.registry import find, load_recogniser
 from affekt.models.vocoder import IstftVocoder
 from affekt.optimise.maximise import Plan, Voice, maximise, settings_for
+from affekt.optimise.priors import PRIORS
 from affekt.optimise.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -114,16 +115,13 @@ def climb(stage: Stage, params: MaximiseParams, networks: Networks, plan: Plan, 
     return maximise(voice, [networks.recogniser], plan, settings, weight, stage.device, work, bar)
 
 
-@torch.no_grad()
 def real_features(
     packed: Packed, judge: torch.nn.Module, rng: torch.Generator, device: torch.device
 ) -> dict[int, Tensor]:
     """The judge's features (K, D) of a window of each clip of half a, by emotion: speakers that it has not heard."""
     half = packed.clips["half"].to_numpy() == "a"
     crops = Crops.of(packed.mel, packed.offsets[half], packed.frames[half], device)
-    windows = denormalise(crops.draw(torch.arange(len(crops.frames)), rng))
-    embed = judge.embed
-    features_ND = torch.cat([embed(mel_BMF, None).double().cpu() for mel_BMF in windows.split(64)])  # type: ignore[operator]
+    features_ND = hear(judge, crops.draw(torch.arange(len(crops.frames)), rng)).features
     label_N = torch.tensor(labels_of(packed.clips[half], "emotion"))
     return {int(label): features_ND[label_N == label] for label in label_N.unique()}
 
@@ -148,9 +146,7 @@ def examples_of(plan: Plan, name: str, recogniser: str) -> list[int]:
     """Samples whose mels and sounds are kept: of the pair shown in detail some of each emotion, of others one."""
     if (name, recogniser) == SHOWN:
         return [i for i, seed in enumerate(plan.seeds) if seed < EXAMPLES]
-    turn = [
-        (prior, network) for network in RecognisersParams.model_fields for prior in ("gan", "cgan", "cgan_mismatched")
-    ]
+    turn = [(prior, network) for network in RecognisersParams.model_fields for prior in PRIORS]
     labels = list(dict.fromkeys(plan.labels))
     label = labels[turn.index((name, recogniser)) % len(labels)]  # pairs take turns over emotions
     return [plan.labels.index(label)]

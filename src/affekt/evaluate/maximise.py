@@ -15,7 +15,6 @@ from affekt.core.errors import UserError
 from affekt.corpora.table import EMOTIONS
 from affekt.evaluate.generation import frechet_distance
 from affekt.evaluate.proportions import above_chance, holm, mcnemar, sign_test
-from affekt.evaluate.recognition import confusion_matrix
 from affekt.optimise.maximise import Plan, Voice, believed_by_all
 from affekt.optimise.trajectory import Trajectory
 
@@ -155,11 +154,6 @@ def summarise(
     names = [name for name, _ in _groups(labels, emotions) if name != "all"]
     adjusted = holm([rows[f"{prefix}/{name}/p_value"] for name in names])
     return rows | {f"{prefix}/{name}/p_holm": p for name, p in zip(names, adjusted, strict=True)}
-
-
-def confusion(beliefs: Beliefs, plan: Plan, emotions: Sequence[str]) -> np.ndarray:
-    """Count what was wanted (rows) against what was named at the last snapshot (columns), int64 (E, E)."""
-    return confusion_matrix(np.asarray(plan.labels), beliefs.probability[-1].argmax(axis=1), len(emotions))
 
 
 def _against_chance(

@@ -5,16 +5,12 @@ from typing import Any
 
 from affekt.core.files import load_array, read_json
 from affekt.core.params import RecognisersParams
+from affekt.optimise.priors import PRIORS
 from affekt.report import charts
 from affekt.report.assets import Assets, Sources
 from affekt.report.sections.hearing import NAMES
 from affekt.report.values import Values, percent
 
-PRIORS = {
-    "gan": "GAN",
-    "cgan": "conditional GAN, the wanted emotion given",
-    "cgan_mismatched": "conditional GAN, another emotion given",
-}
 RECOGNISERS = {name: NAMES[name] for name in RecognisersParams.model_fields}
 FIGURES = (
     "own_before", "own_after", "judge_before", "judge_after", "p_value", "frechet_before", "frechet_after",
