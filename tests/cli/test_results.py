@@ -117,6 +117,26 @@ def test_a_stage_takes_the_place_of_all_that_it_measured_before(clone: Path) -> 
     assert {f"provenance/{stage}/commit" for stage in ("hearing", "gender_recognition", "dream")} <= set(results)
 
 
+def test_stages_that_are_given_together_share_what_is_said_of_their_origin(clone: Path) -> None:
+    climbed = {"maximise/gan/mel_cnn/all/judge_after": 0.6}
+    write_json(clone / "reports" / "metrics" / "maximise" / "mel_cnn.json", climbed)
+    write_json(clone / "reports" / "metrics" / "dream.json", {"dream/block1/activation_after": 1.0})
+    write_json(clone / "reports" / "metrics" / "mask.json", {"mask/clips": 50})
+    assert main(["results", "--stages", "dream", "mask"]) == 0
+    assert main(["results", "--stages", "maximise@mel_cnn", "mask"]) == 0
+    results = json.loads((clone / "results" / "demo.json").read_text())
+    told = {key.split("/")[1] for key in results if key.startswith("provenance/")}
+    assert told == {"dream", "maximise@mel_cnn+mask"}
+    assert climbed.items() <= results.items()
+
+
+def test_a_stage_that_measures_nothing_is_refused(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["results", "--stages", "prepare"]) == 2
+    assert "--stages prepare: it makes no file in reports/metrics" in capsys.readouterr().err
+    assert main(["results", "--stages", "mask"]) == 2
+    assert "mask.json: `dvc repro mask` first" in capsys.readouterr().err
+
+
 def log_run(root: Path, stage: str, item: str, outs: dict[str, str], seconds: float) -> None:
     tags = {"affekt.kind": "stage", "affekt.stage": stage, "affekt.item": item, "affekt.state": "s"}
     tracker = Tracker(root, stage, tags, {})

@@ -8,7 +8,9 @@ from synthetic_inputs import figures
 
 from affekt.core.errors import UserError
 from affekt.core.files import read_json
-from affekt.report.readme import BEGIN, END, VOCODER_MEASURES, render_results, write_results
+from affekt.corpora.table import EMOTIONS
+from affekt.report.readme import BEGIN, END, render_results, write_results
+from affekt.report.readme_making import VOCODER_MEASURES
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,11 +79,36 @@ def test_gender_leakage_and_dream_are_told(complete: dict[str, Any]) -> None:
     assert "| block2 | -0.200 | 0.100 | 0.900 | 0.760 |" in text
 
 
-def test_the_published_recipe_is_told_where_it_was_run(complete: dict[str, Any]) -> None:
-    told = "The published recipe on the same clips, with as much processor time: 20.500, precision 0.62, recall 0.31."
-    assert told in render_results(complete)
+def test_every_generator_that_was_run_has_its_row(complete: dict[str, Any]) -> None:
+    changes = {"generate/cgan/judge_accuracy": 0.405, "generate/cgan/judge_accuracy_real": 0.575}
+    lines = render_results(complete | changes).splitlines()
+    (row,) = [line for line in lines if line.startswith("| conditional GAN | ")]
+    assert row.endswith("| 40 % (57 %) |")
+    (published,) = [line for line in lines if line.startswith("| the published recipe, equal compute | 20.50 (")]
+    assert published.endswith("|  |")
     without = {key: value for key, value in complete.items() if not key.startswith("generate/published_gan/")}
     assert "published recipe" not in render_results(without)
+
+
+def test_climbs_masks_and_what_is_held_are_told(complete: dict[str, Any]) -> None:
+    start = "maximise/cgan_mismatched/audio_lstm"
+    changes = {f"{start}/all/judge_before": 0.05, f"{start}/all/judge_after": 0.33}
+    for at, emotion in enumerate(EMOTIONS):
+        changes |= {f"{start}/{emotion}/judge_before": 0.1, f"{start}/{emotion}/judge_after": 0.5}
+        changes |= {f"{start}/{emotion}/judge_elsewhere": 0.2, f"{start}/{emotion}/p_holm": 0.02 if at < 3 else 0.001}
+    lines = render_results(complete | changes).splitlines()
+    rows = [line for line in lines if line.startswith(("| GAN | M", "| GAN | A", "| conditional GAN, "))]
+    assert len(rows) == 15
+    (row,) = [row for row in rows if row.startswith("| conditional GAN, another emotion given | Audio LSTM | ")]
+    assert " | 5 % → 33 % | 5 of 8 | " in row
+    assert any(line.startswith("| three, with views | ") for line in lines)
+    assert any(line.startswith("What is said, held while a latent climbs") for line in lines)
+    assert any(line.endswith("| peak, dB |") for line in lines)
+    for begin in ("| climb from |", "| mask on ", "| climb of the GAN", "| mel generator |"):
+        at = next(i for i, line in enumerate(lines) if line.startswith(begin))
+        table = lines[at : at + lines[at:].index("")]
+        assert len({line.count("|") for line in table}) == 1, "all rows have the columns of their table"
+        assert len(table) > 2
 
 
 def test_a_vocoder_is_shown_where_it_was_measured_with_its_speed_where_that_was() -> None:

@@ -2,7 +2,7 @@
 
 It holds reports/metrics/summary.json, where the figures come from (commit, hardware, seconds of each stage)
 and, when given, how fast the vocoders speak. With --stages only what these stages measured is put in the place of
-their old figures, with a provenance of its own. The README's tables are made from these files."""
+their old figures, with a provenance of their own. The README's tables are made from these files."""
 
 import argparse
 import json
@@ -105,11 +105,37 @@ def replace_stages(root: Path, target: Path, stages: list[str]) -> dict[str, Any
     results = read_flat(target) if target.is_file() else {}
     behind = check_fresh(root, stages)
     for stage in stages:
-        metrics = read_metrics(root, stage)
+        metrics: dict[str, Any] = {}
+        for path in metrics_of(root, behind[stage]):
+            metrics |= read_flat(path)
         owners = {owner_of(key) for key in metrics}
-        results = {key: value for key, value in results.items() if owner_of(key) not in owners}
-        results |= metrics | provenance(root, f"provenance/{stage}", behind)
-    return results
+        results = {key: value for key, value in results.items() if owner_of(key) not in owners} | metrics
+    return without_provenance(results, stages) | provenance(root, f"provenance/{'+'.join(stages)}", behind)
+
+
+def metrics_of(root: Path, spec: "StageSpec") -> list[Path]:
+    """The files of figures that a stage made; UserError for a stage that measures nothing or has not been run."""
+    paths = [root / out for out in spec.outs if out.startswith("reports/metrics/")]
+    if not paths:
+        raise UserError(f"--stages {spec.name}: it makes no file in reports/metrics")
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise UserError(f"no metrics in {missing[0]}: `dvc repro {spec.name}` first")
+    return paths
+
+
+def without_provenance(results: Mapping[str, Any], stages: list[str]) -> dict[str, Any]:
+    """The results without what is said of where these stages' old figures came from."""
+    kept: dict[str, Any] = {}
+    for key, value in results.items():
+        head, *rest = key.split("/")
+        if head == "provenance" and len(rest) > 1:
+            others = [stage for stage in rest[0].split("+") if stage not in stages]
+            if not others:
+                continue
+            key = "/".join([head, "+".join(others), *rest[1:]])
+        kept[key] = value
+    return kept
 
 
 def owner_of(key: str) -> str:

@@ -6,22 +6,14 @@ from typing import Any
 
 from affekt.core.errors import UserError
 from affekt.core.files import atomic_path
-from affekt.corpora.table import EMOTIONS
 from affekt.evaluate.gender_protocols import WAYS
 from affekt.evaluate.protocols import PROTOCOLS
-from affekt.report.sections import gender, optimisation
+from affekt.report.readme_making import making_blocks
+from affekt.report.sections import gender
 from affekt.report.sections.hearing import ENSEMBLES, NAMES, PUBLISHED, SVM, name_other_folds
 from affekt.report.values import p_value
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-PREFIX = optimisation.PREFIX
-PUBLISHED_GAN = "generate/published_gan/frechet"  # runs of before it was rebuilt have none
-VOCODER_MEASURES = ("mel_l1", "stft", "pesq", "stoi", "f0_cents", "mos")
-VOCODERS = (
-    ("griffin_lim", "Griffin-Lim, {iterations} iterations"),
-    ("istft", "iSTFT head, this project's"),
-    ("waveglow", "WaveGlow, the prototypes', small"),
-)
 
 
 def write_results(readme: Path, results: Mapping[str, Any]) -> None:
@@ -37,14 +29,15 @@ def write_results(readme: Path, results: Mapping[str, Any]) -> None:
 
 def render_results(results: Mapping[str, Any]) -> str:
     """Return the Markdown of all tables; a KeyError names a figure that is missing."""
-    blocks = [recognition_table, generation_line, optimisation_table, vocoder_table, provenance_line]
+    blocks = [recognition_table(results)]
     if "recognise/folds" in results:  # a run of before the benchmark has none of it
-        blocks[1:1] = [benchmark_table, leakage_line, gender_line]
+        blocks += [benchmark_table(results), leakage_line(results), gender_line(results)]
+    blocks += making_blocks(results)
     if "content/a/statement_accuracy" in results:
-        blocks[-1:-1] = [content_line]
+        blocks.append(content_line(results))
     if any(key.startswith("dream/") for key in results):
-        blocks[-1:-1] = [dream_table]
-    return "".join(f"\n{block(results)}\n" for block in blocks) + "\n"
+        blocks.append(dream_table(results))
+    return "".join(f"\n{block}\n" for block in [*blocks, provenance_line(results)]) + "\n"
 
 
 def recognition_table(results: Mapping[str, Any]) -> str:
@@ -167,72 +160,14 @@ def dream_table(results: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def generation_line(results: Mapping[str, Any]) -> str:
-    """The GAN's distance from real mels beside the floor, and beside the published recipe's where that was run."""
-    get = lambda key: results[f"generate/gan/{key}"]  # noqa: E731
-    line = (
-        f"Mel GAN: Fréchet distance in the judge's feature space {get('frechet'):.3f} (real against real "
-        f"{get('frechet_floor'):.3f}), precision {get('precision'):.2f}, recall {get('recall'):.2f}; distance to the "
-        f"nearest training window {get('nearest_train'):.2f} (unseen real clips {get('nearest_train_real'):.2f})."
-    )
-    if PUBLISHED_GAN not in results:
-        return line
-    published = {key: results[f"generate/published_gan/{key}"] for key in ("frechet", "precision", "recall")}
-    return (
-        f"{line} The published recipe on the same clips, with as much processor time: {published['frechet']:.3f}, "
-        f"precision {published['precision']:.2f}, recall {published['recall']:.2f}."
-    )
-
-
-def optimisation_table(results: Mapping[str, Any]) -> str:
-    """Rates of the wanted emotion before and after, by the optimised recogniser and by the judge."""
-    seeds, steps = int(results[f"{PREFIX}/seeds"]), int(results[f"{PREFIX}/steps"])
-    what = f"maximise, {seeds} latents, {steps} steps"
-    lines = [f"| {what} | recogniser before | after | **judge before** | **after** | elsewhere | p | p, chance |"]
-    lines.append("|---|---|---|---|---|---|---|---|")
-    rates = ("own_before", "own_after", "judge_before", "judge_after", "judge_elsewhere")
-    for emotion in EMOTIONS:
-        if f"{PREFIX}/{emotion}/judge_after" not in results:
-            continue  # the preset did not ask for it
-        row = [results[f"{PREFIX}/{emotion}/{key}"] for key in rates]
-        p = [results[f"{PREFIX}/{emotion}/{key}"] for key in ("p_holm", "p_chance")]
-        cells = [f"{100 * x:.0f} %" for x in row] + [p_value(x) for x in p]
-        lines.append(f"| {emotion} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def vocoder_table(results: Mapping[str, Any]) -> str:
-    """The vocoders on unseen speakers; speed where a bench gave it."""
-    lines = [
-        "| vocoder, unseen speakers | mel L1 | STFT | PESQ | STOI | f0 error, cents | predicted MOS | x real time |"
-    ]
-    lines.append("|---|---|---|---|---|---|---|---|")
-    for name, text in VOCODERS:
-        if name == "waveglow" and not any(key.startswith("vocoder/waveglow/") for key in results):
-            continue  # a run of before there was one
-        row = [_vocoder_cell(results, f"vocoder/{name}/{key}") for key in VOCODER_MEASURES]
-        text = text.format(iterations=int(results["vocoder/griffin_lim/iterations"]))
-        speed = results.get(f"vocoder/{name}/x_realtime")
-        lines.append(f"| {text} | {' | '.join(row)} | {'see bench/' if speed is None else f'{speed:.0f}'} |")
-    lines.append(f"| the recording |  |  |  |  |  | {results['vocoder/real/mos']:.3f} |  |")
-    return "\n".join(lines)
-
-
-def _vocoder_cell(results: Mapping[str, Any], name: str) -> str:
-    """A measure's mean, and for how many clips it is not defined; a KeyError names a figure that is missing."""
-    undefined = int(results.get(f"{name}_undefined", 0))
-    if undefined and name not in results:
-        return "undefined"
-    return f"{results[name]:.3f}" + (f" ({undefined} clips undefined)" if undefined else "")
-
-
 def provenance_line(results: Mapping[str, Any]) -> str:
-    """Where the figures come from: the whole run, then evaluations that were made anew since."""
+    """Where the figures come from: the whole run, and stages that were measured without it."""
     parts = sorted({key.rpartition("/")[0] for key in results if key.startswith("provenance/")})
     return "\n\n".join(_provenance(results, part) for part in parts)
 
 
 def _provenance(results: Mapping[str, Any], part: str) -> str:
     get = lambda key: results[f"{part}/{key}"]  # noqa: E731
-    of = "The whole run" if part == "provenance" else f"Since then `{part.partition('/')[2]}` anew"
+    stages = part.partition("/")[2].replace("+", "`, `")
+    of = f"Measured alone: `{stages}`" if stages else "The whole run"
     return f"{of}: commit `{get('commit')[:12]}`, {get('hardware')}, {get('versions')}. Seconds: {get('seconds')}."
