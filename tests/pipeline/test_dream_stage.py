@@ -1,7 +1,5 @@
 """The stage dreams every block on clips of both genders, measures each, and writes what the page shows."""
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
+from fake_stage import FakeStage
 
 from affekt.core.files import read_json, save_array, save_table
 from affekt.core.params import DreamParams
@@ -20,43 +19,6 @@ PARAMS = DreamParams(
     network="gender_fast", clips=2, seconds=0.5, octaves=2, ratio=1.4, iterations=2, step=0.01, tile_frames=64,
     jitter_frames=16, jitter_bins=0, grid_layers=["block2", "block5"], grid_octaves=[1, 2], grid_steps=[0.005],
 )  # fmt: skip
-
-
-class FakeStage:
-    """What the script uses of a stage, with paths under one folder."""
-
-    device = torch.device("cpu")
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.steps: list[tuple[dict[str, Any], int]] = []
-        self.artifacts: list[Path] = []
-        (root / "outs").mkdir(parents=True)
-
-    def params(self, section: type) -> DreamParams:
-        assert section is DreamParams
-        return PARAMS
-
-    def dep(self, name: str) -> Path:
-        return self.root.parent / name
-
-    def out(self, name: str) -> Path:
-        return self.root / "outs" / name
-
-    def seed(self, *labels: object) -> int:
-        return 7
-
-    def log(self, metrics: dict[str, Any], step: int = 0) -> None:
-        self.steps.append((metrics, step))
-
-    def metrics(self, metrics: dict[str, Any]) -> None:
-        self.steps.append((metrics, 0))
-
-    def artifact(self, path: Path) -> None:
-        self.artifacts.append(path)
-
-    def progress(self, items: Iterable[Any], what: str) -> Iterable[Any]:
-        return items
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +42,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> tuple[FakeStage, FakeSta
     (root / "prepared").mkdir()
     save_table(root / "prepared" / "clips.parquet", clips)
     save_array(root / "prepared" / "audio.npy", (3000 * rng.standard_normal(frames.sum())).astype(np.int16))
-    both = FakeStage(root / "one"), FakeStage(root / "two")
+    both = FakeStage(root, root / "one", {DreamParams: PARAMS}), FakeStage(root, root / "two", {DreamParams: PARAMS})
     for stage in both:
         dream.main(stage)  # type: ignore[arg-type]
     return both
@@ -123,8 +85,6 @@ def test_sounds_spectrograms_and_index_are_there(stages: tuple[FakeStage, FakeSt
 
 
 def test_two_runs_give_the_same_bytes(stages: tuple[FakeStage, FakeStage]) -> None:
-    first, second = (
-        {path.relative_to(stage.root): path.read_bytes() for path in stage.root.rglob("*") if path.is_file()}
-        for stage in stages
-    )
+    first, second = (stage.bytes_of_outs() for stage in stages)
+    assert len(first) > 10
     assert first == second

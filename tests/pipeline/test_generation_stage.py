@@ -1,13 +1,12 @@
 """The published recipe's stage trains on half a; `generation` measures its samples beside those of our GANs."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from fake_stage import FakeStage
 
 from affekt.core.files import read_json, save_array, save_table
 from affekt.core.params import CganParams, GenerationParams, PublishedGanParams
@@ -29,41 +28,6 @@ SECTIONS = {
         views=False, bf16=False, condition="emotion",
     ),
 }  # fmt: skip
-
-
-class FakeStage:
-    """What the scripts use of a stage: deps are read from one folder, outs are written to another."""
-
-    device = torch.device("cpu")
-    name = "fake"
-
-    def __init__(self, root: Path, outs: Path) -> None:
-        self.root, self.outs, self.work = root, outs, outs / "work"
-        self.work.mkdir(parents=True)
-
-    def params(self, section: type) -> Any:
-        return SECTIONS[section]
-
-    def dep(self, name: str) -> Path:
-        return self.root / name
-
-    def out(self, name: str) -> Path:
-        return self.outs / name
-
-    def seed(self, *labels: object) -> int:
-        return 7 + len("".join(map(str, labels)))
-
-    def log(self, metrics: dict[str, Any], step: int = 0) -> None:
-        pass
-
-    def metrics(self, metrics: dict[str, Any]) -> None:
-        pass
-
-    def artifact(self, path: Path) -> None:
-        pass
-
-    def progress(self, items: Iterable[Any], what: str, total: int = 0, initial: int = 0) -> Iterable[Any]:
-        return items
 
 
 def write_corpus(root: Path, unheard: float) -> None:
@@ -99,15 +63,15 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> FakeStage:
     judge, vocoder = {"channels": 4}, {"channels": 8, "blocks": 1}
     save_model(root / "judge", RecurrentRecogniser(**judge), judge, {})
     save_model(root / "vocoder", IstftVocoder(**vocoder), vocoder, {})
-    published_gan.main(FakeStage(root, root / "trained"))  # type: ignore[arg-type]
-    (root / "published_gan").symlink_to(root / "trained" / "published_gan")
-    stage = FakeStage(root, root / "measured")
+    published_gan.main(FakeStage(root, root / "trained", SECTIONS))  # type: ignore[arg-type]
+    (root / "published_gan").symlink_to(root / "trained" / "outs" / "published_gan")
+    stage = FakeStage(root, root / "measured", SECTIONS)
     generation.main(stage)  # type: ignore[arg-type]
     return stage
 
 
 def test_the_published_generator_is_stored_with_its_sizes(measured: FakeStage) -> None:
-    folder = measured.root / "published_gan"
+    folder = measured.deps / "published_gan"
     assert read_json(folder / "config.json")["config"] == {"latent": 512, "channels": 4}
     generator = load_model(folder, PublishedGenerator, torch.device("cpu"))
     assert generator.body[0].out_channels == 32
@@ -118,8 +82,8 @@ def test_it_trains_on_half_a_alone(measured: FakeStage, tmp_path: Path) -> None:
     for folder in ("prepared", "features"):
         (tmp_path / folder).mkdir()
     write_corpus(tmp_path, 3.0)
-    published_gan.main(FakeStage(tmp_path, tmp_path / "trained"))  # type: ignore[arg-type]
-    folders = measured.root / "published_gan", tmp_path / "trained" / "published_gan"
+    published_gan.main(FakeStage(tmp_path, tmp_path / "trained", SECTIONS))  # type: ignore[arg-type]
+    folders = measured.deps / "published_gan", tmp_path / "trained" / "outs" / "published_gan"
     first, second = (folder / "weights.safetensors" for folder in folders)
     assert first.read_bytes() == second.read_bytes()
 
