@@ -5,7 +5,7 @@ twice: for the wanted emotion (`cgan`), and for another one (`cgan_mismatched`).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +61,7 @@ def main(stage: Stage) -> None:
     chance = 1 / packed.clips["emotion"].nunique()
     for name, networks, plan in runs(stage, params, recogniser, packed.clips):
         real = real or real_features(packed, networks.judge, seeds.generator(stage.common_seed("real")), stage.device)
-        trajectory = climb(stage, params, networks, plan, name)
+        trajectory = climb(stage, params, networks, plan, name, whole=(name, recogniser) == SHOWN)
         prefix = f"maximise/{name}/{recogniser}"
         log_steps(stage, trajectory, prefix)
         heard = listen(networks.voice, [networks.recogniser], networks.judge, trajectory, plan, stage.device)
@@ -102,12 +102,16 @@ def runs(
             yield f"{prior}_mismatched", networks, plan.given(learned.tolist(), True, kinds)
 
 
-def climb(stage: Stage, params: MaximiseParams, networks: Networks, plan: Plan, name: str) -> Trajectory:
-    """Optimise the latents of a plan: as many steps, and as long ones, as params.yaml has for the domain."""
+def climb(stage: Stage, params: MaximiseParams, networks: Networks, plan: Plan, name: str, whole: bool) -> Trajectory:
+    """Optimise the latents of a plan: as many steps, and as long ones, as params.yaml has for the domain.
+
+    Only `whole` trajectories keep what lies between start and end: to listen to it takes longer than to climb.
+    """
     in_waveform = networks.voice.vocoder is not None
     steps, lr = (params.audio_steps, params.audio_lr) if in_waveform else (params.steps, params.lr)
     seed = stage.common_seed("latents")
     settings = settings_for(stage.device, steps, lr, params.transforms, seed, in_waveform)
+    settings = settings if whole else replace(settings, snapshots=2)
     work = stage.work / name
     work.mkdir(exist_ok=True)
     bar = lambda steps: stage.progress(steps, f"{name}, steps")  # noqa: E731
