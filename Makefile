@@ -41,6 +41,9 @@ packages:
 	$(BIN)/python -m affekt.core.torchaudio_step
 
 repro: $(INSTALLED)  ## run every stage that is not up to date, and say where the report is
+	@# Snakemake runs stages beside each other, DVC one by one: DVC does what is asked for by name, and has the last word.
+	@# Stages lock themselves; Snakemake's own lock would outlive it where it is killed.
+	$(if $(ARGS),,$(BIN)/snakemake --nolock)
 	$(BIN)/dvc repro $(ARGS)
 	@echo "The report: file://$(CURDIR)/reports/index.html"
 
