@@ -65,7 +65,7 @@ for stage in stages:
             f"logs/snakemake/{rule_of[stage.name]}.log",
         conda:
             "environment.yaml"
-        threads: min(stage.meta["threads"], values["compute"]["threads"])
+        threads: stage.meta["threads"]
         resources:
             gpu=stage.meta["gpu"],
             mem_mb=stage.meta["memory_mb"],

@@ -63,8 +63,9 @@ def run(args: argparse.Namespace) -> int:
     if args.stages:
         results = replace_stages(root, target, args.stages)
     else:
-        results = read_metrics(root, SUMMARY)
-        results |= provenance(root, "provenance", check_fresh(root, [SUMMARY]))
+        behind = check_fresh(root, [SUMMARY])
+        results = read_metrics(root, behind[SUMMARY], "run `make repro`")
+        results |= provenance(root, "provenance", behind)
     for path in args.bench:
         results |= read_speeds(path)
     write_json(target, results)
@@ -90,14 +91,6 @@ def matching_preset(root: Path, wanted: str | None) -> str:
     raise UserError(f"{PARAMS_NAME} does not have the values of preset {closest} ({shown}): `affekt preset {closest}`")
 
 
-def read_metrics(root: Path, stage: str) -> dict[str, Any]:
-    """The flat metrics of a stage's last run; UserError when it has not been run."""
-    path = root / "reports" / "metrics" / f"{stage}.json"
-    if not path.is_file():
-        raise UserError(f"no metrics in {path}: run `make repro` first")
-    return read_flat(path)
-
-
 def replace_stages(root: Path, target: Path, stages: list[str]) -> dict[str, Any]:
     """The results that there are, with these stages' figures in the place of all that they measured before."""
     from affekt.cli.freshness import check_fresh
@@ -105,23 +98,23 @@ def replace_stages(root: Path, target: Path, stages: list[str]) -> dict[str, Any
     results = read_flat(target) if target.is_file() else {}
     behind = check_fresh(root, stages)
     for stage in stages:
-        metrics: dict[str, Any] = {}
-        for path in metrics_of(root, behind[stage]):
-            metrics |= read_flat(path)
+        metrics = read_metrics(root, behind[stage], f"`dvc repro {stage}`")
         owners = {owner_of(key) for key in metrics}
         results = {key: value for key, value in results.items() if owner_of(key) not in owners} | metrics
     return without_provenance(results, stages) | provenance(root, f"provenance/{'+'.join(stages)}", behind)
 
 
-def metrics_of(root: Path, spec: "StageSpec") -> list[Path]:
-    """The files of figures that a stage made; UserError for a stage that measures nothing or has not been run."""
+def read_metrics(root: Path, spec: "StageSpec", remedy: str) -> dict[str, Any]:
+    """The flat metrics of a stage's last run; UserError for a stage that measures nothing or has not been run."""
     paths = [root / out for out in spec.outs if out.startswith("reports/metrics/")]
     if not paths:
         raise UserError(f"--stages {spec.name}: it makes no file in reports/metrics")
-    missing = [path for path in paths if not path.is_file()]
-    if missing:
-        raise UserError(f"no metrics in {missing[0]}: `dvc repro {spec.name}` first")
-    return paths
+    metrics: dict[str, Any] = {}
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"no metrics in {path}: {remedy} first")
+        metrics |= read_flat(path)
+    return metrics
 
 
 def without_provenance(results: Mapping[str, Any], stages: list[str]) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from typing import Any
 
 from affekt.corpora.table import EMOTIONS
 from affekt.optimise.priors import PRIORS
-from affekt.report.sections import climbs, optimisation
+from affekt.report.sections import climbs, generation, optimisation
 from affekt.report.values import Values, p_value
 
 PREFIX = optimisation.PREFIX
-GENERATORS = {"gan": "GAN", "cgan": "conditional GAN", "published_gan": "the published recipe, equal compute"}
+GENERATORS = generation.GANS | {"published_gan": "the published recipe, equal compute"}
 VOCODER_MEASURES = ("mel_l1", "stft", "pesq", "stoi", "f0_cents", "mos")
 VOCODERS = (
     ("griffin_lim", "Griffin-Lim, {iterations} iterations"),
@@ -53,9 +53,7 @@ def optimisation_table(results: Mapping[str, Any]) -> str:
     lines = [f"| {what} | recogniser before | after | **judge before** | **after** | elsewhere | p | p, chance |"]
     lines.append("|---|---|---|---|---|---|---|---|")
     rates = ("own_before", "own_after", "judge_before", "judge_after", "judge_elsewhere")
-    for emotion in EMOTIONS:
-        if f"{PREFIX}/{emotion}/judge_after" not in results:
-            continue  # the preset did not ask for it
+    for emotion in _asked(results, PREFIX):
         row = [results[f"{PREFIX}/{emotion}/{key}"] for key in rates]
         p = [results[f"{PREFIX}/{emotion}/{key}"] for key in ("p_holm", "p_chance")]
         cells = [_share(x) for x in row] + [p_value(x) for x in p]
@@ -72,7 +70,7 @@ def climbs_table(results: Mapping[str, Any]) -> str:
     for prior, prior_name in PRIORS.items():
         for recogniser, name in climbs.RECOGNISERS.items():
             start = f"maximise/{prior}/{recogniser}"
-            asked = [emotion for emotion in EMOTIONS if f"{start}/{emotion}/judge_after" in results]
+            asked = _asked(results, start)
             held = sum(climbs.holds(values, f"{start}/{emotion}") for emotion in asked)
             get = lambda key: results[f"{start}/all/{key}"]  # noqa: B023, E731
             own, judge = (f"{_share(get(f'{w}_before'))} → {_share(get(f'{w}_after'))}" for w in ("own", "judge"))
@@ -153,6 +151,11 @@ def vocoder_table(results: Mapping[str, Any]) -> str:
         lines.append(f"| {text} | {' | '.join(row)} | {'see bench/' if speed is None else f'{speed:.0f}'} |")
     lines.append(f"| the recording |  |  |  |  |  | {results['vocoder/real/mos']:.3f} |  |")
     return "\n".join(lines)
+
+
+def _asked(results: Mapping[str, Any], start: str) -> list[str]:
+    """The emotions that the preset had a climb go to."""
+    return [emotion for emotion in EMOTIONS if f"{start}/{emotion}/judge_after" in results]
 
 
 def _vocoder_cell(results: Mapping[str, Any], name: str) -> str:
