@@ -2,13 +2,12 @@
 # is written once. `snakemake` runs it with profiles/default; schedulers get threads, gpu, memory and time from `meta:`.
 import json
 import os
-import shlex
 import sys
 from functools import reduce
 from operator import getitem
 from pathlib import Path
 
-from dvc.repo import Repo
+from dvc.repo import Repo, lock_repo
 from ruamel.yaml import YAML
 
 # The commands say `python`: it has to be the one that runs Snakemake, whether its environment is activated or not.
@@ -35,9 +34,14 @@ aged = lambda section: (str if section.hash_info.value != declared(section) else
 def commit(jobs):
     """Enter the outs of jobs in dvc.lock; only of these: what else is there may be of other inputs."""
     rules = {job.rule.name for job in jobs}
-    names = [name for name, rule in rule_of.items() if rule in rules]
-    if names:  # without a name `dvc commit` would take every stage
-        shell(f"dvc commit -f -q {shlex.join(names)}")
+    finished = [stage for stage in stages if rule_of[stage.name] in rules]
+    # What `dvc commit -f` does, but dvc.lock is written once: the command writes it for each name, in seconds.
+    with lock_repo(stages[0].repo):
+        for stage in finished:
+            stage.save()
+            stage.commit()
+        if finished:
+            finished[0].dvcfile.dump_stages(finished, update_pipeline=False)
 
 
 rule all:
