@@ -36,11 +36,11 @@ def commit(jobs):
     rules = {job.rule.name for job in jobs}
     finished = [stage for stage in stages if rule_of[stage.name] in rules]
     # What `dvc commit -f` does, but dvc.lock is written once: the command writes it for each name, in seconds.
-    with lock_repo(stages[0].repo):
-        for stage in finished:
-            stage.save()
-            stage.commit()
-        if finished:
+    if finished:
+        with lock_repo(finished[0].repo):
+            for stage in finished:
+                stage.save()
+                stage.commit()
             finished[0].dvcfile.dump_stages(finished, update_pipeline=False)
 
 

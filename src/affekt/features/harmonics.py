@@ -13,7 +13,7 @@ from affekt.features.mel import FMAX_HZ, N_FFT, N_MELS, SAMPLE_RATE, mel_filterb
 from affekt.features.stft import window_of
 
 LOWEST_HZ, HIGHEST_HZ = 50.0, 1000.0
-POINTS = 512  # of the grid: a hundredth of a semitone lies between neighbours in the log of f0
+POINTS = 512  # of the grid: neighbours are a tenth of a semitone apart
 DEEPEST = 3.0  # natural-log units of magnitude to which a ripple is cut
 SEMITONES = 12.0  # of an octave
 

@@ -10,7 +10,7 @@ Axes: B batch, D numbers of a code, E of the embedding, C channels, M mel bands,
 Mels are normalised (features/mel.py); F is a multiple of 8.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -35,10 +35,6 @@ class Codes:
     pitch_BDS: Tensor
     rhythm_BDS: Tensor
     speaker_BE: Tensor
-
-    def having(self, **changes: Tensor) -> "Codes":
-        """Return these codes with some of another clip, of equal length."""
-        return replace(self, **changes)
 
 
 class Encoder(nn.Module):

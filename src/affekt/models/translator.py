@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from affekt.features.harmonics import SEMITONES, harmonic_ripple
 from affekt.models.blocks import Residual, conv_block
 from affekt.models.normalise import SPREAD, normalise_level
+from affekt.models.pooling import frame_mask
 from affekt.models.prosody import INTENSITIES, Prosody, melody, one_hot
 
 LEVELS = 3  # of the U-Net: each halves bands and frames
@@ -83,9 +84,9 @@ class Translator(nn.Module):
 
     def plan(self, mel_BMF: Tensor, f0_BF: Tensor, frames_B: Tensor, intensity_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return per emotion the log of how much longer each frame lasts, and semitones to add; each (B, E, F)."""
-        mask_B1F = (torch.arange(mel_BMF.shape[2], device=mel_BMF.device) < frames_B[:, None])[:, None].float()
-        inside_BF = f0_BF * mask_B1F[:, 0]
-        found = self.prosody(normalise_level(mel_BMF, frames_B), melody(inside_BF), mask_B1F, intensity_B)
+        mask_BF = frame_mask(frames_B, mel_BMF.shape[2], 1, mel_BMF.device)
+        assert mask_BF is not None, "there are lengths"
+        found = self.prosody(normalise_level(mel_BMF, frames_B), melody(f0_BF * mask_BF), mask_BF[:, None], intensity_B)
         return found[:, :, 0].float(), SEMITONES * found[:, :, 1].float()
 
     def render(
