@@ -57,20 +57,21 @@ def perturbed(leaf: tuple[str, ...]) -> dict[str, Any]:
     model: Any = Params
     for key in leaf[:-1]:
         section, model = section[key], model.model_fields[key].annotation
-    section[leaf[-1]] = another(section[leaf[-1]], model.model_fields[leaf[-1]].annotation)
+    section[leaf[-1]] = another(section[leaf[-1]], model.model_fields[leaf[-1]])
     return values
 
 
-def another(value: Any, annotation: Any) -> Any:
+def another(value: Any, field: Any) -> Any:
     """Return a value of the same kind that differs."""
-    if get_origin(annotation) is Literal:
-        return next(choice for choice in get_args(annotation) if choice != value)
+    if get_origin(field.annotation) is Literal:
+        return next(choice for choice in get_args(field.annotation) if choice != value)
     if isinstance(value, bool):
         return not value
     if isinstance(value, list):
         assert len(value) > 1, "a list of one leaves none to take away"
         return value[1:]
-    return value + 1 if isinstance(value, int) else value * 0.9 or 0.1
+    step = next((rule.multiple_of for rule in field.metadata if hasattr(rule, "multiple_of")), 1)
+    return value + step if isinstance(value, int) else value * 0.9 or 0.1
 
 
 ALL_LEAVES = list(leaves(VALUES))

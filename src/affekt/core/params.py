@@ -8,6 +8,16 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from affekt.core.errors import UserError
+from affekt.core.params_converting import (
+    CodeganParams,
+    ConversionParams,
+    DisentanglingParams,
+    JuryParams,
+    SpeechSplitParams,
+    TranslatorParams,
+    VoiceganParams,
+    VoicesParams,
+)
 from affekt.core.params_editing import ContentFixedParams, InversionParams, MaskParams, TradeoffParams
 from affekt.core.params_making import (
     CganParams,
@@ -222,6 +232,14 @@ class Params(Section):
     mask: MaskParams
     inversion: InversionParams
     content_fixed: ContentFixedParams
+    translator: TranslatorParams
+    speechsplit: SpeechSplitParams
+    codegan: CodeganParams
+    voicegan: VoiceganParams
+    jury: JuryParams
+    conversion: ConversionParams
+    disentangling: DisentanglingParams
+    voices: VoicesParams
     report: ReportParams
 
 

@@ -1,0 +1,129 @@
+"""Converters on recordings: strength 0 changes nothing, swaps touch what they name, what follows is left alone."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from affekt.features.mel import LOG_FLOOR
+from affekt.models.codegan import CodeGenerator
+from affekt.models.conversion import (
+    FURTHEST,
+    Utterance,
+    cut,
+    flatten_melody,
+    prosody_of,
+    put_together,
+    recode,
+    take_apart,
+    translate,
+    utterance_of,
+    with_prosody,
+    with_speaker,
+)
+from affekt.models.speechsplit import STEP, SpeechSplit
+from affekt.models.translator import Translator
+
+FLOOR = math.log(LOG_FLOOR)
+
+
+def utterance(frames: int, seed: int = 0) -> Utterance:
+    rng = np.random.default_rng(seed)
+    mel_FM = rng.uniform(-9, 0, (frames, 80)).astype(np.float32)
+    f0_F = np.where(np.arange(frames) % 7 < 5, 150 + rng.uniform(-20, 20, frames), 0).astype(np.float32)
+    speaker_E = np.abs(rng.standard_normal(256)).astype(np.float32)
+    return utterance_of(mel_FM, f0_F, speaker_E / np.linalg.norm(speaker_E), torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def split() -> SpeechSplit:
+    torch.manual_seed(0)
+    return SpeechSplit(channels=16, content=3, pitch=2, rhythm=1, decoder=16).eval()
+
+
+@pytest.fixture(scope="module")
+def translator() -> Translator:
+    torch.manual_seed(0)
+    return Translator(8, channels=4).eval()
+
+
+def test_arrays_become_an_utterance() -> None:
+    one = utterance(30)
+    assert one.mel_MF.shape == (80, 30)
+    assert one.f0_F.shape == (30,)
+    assert float(one.speaker_E.norm()) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_translation_of_strength_0_is_the_recording(translator: Translator) -> None:
+    one = utterance(50)
+    for mel_MF in translate(translator, one, [2, 4], strength=0):
+        torch.testing.assert_close(mel_MF, one.mel_MF, atol=1e-5, rtol=0)
+
+
+def test_a_translation_is_the_same_whatever_else_is_asked_for(translator: Translator) -> None:
+    one = utterance(50)
+    both = translate(translator, one, [2, 4])
+    torch.testing.assert_close(translate(translator, one, [4])[0], both[1], atol=1e-4, rtol=0)
+    assert all(mel_MF.shape[0] == 80 and float(mel_MF.min()) >= FLOOR for mel_MF in both)
+
+
+def test_timing_stays_within_its_bounds(translator: Translator) -> None:
+    with torch.no_grad():
+        old = translator.prosody.head[-1].bias.clone()
+        translator.prosody.head[-1].bias[0] = 50.0  # type: ignore[index]
+    (mel_MF,) = translate(translator, utterance(40), [1])
+    with torch.no_grad():
+        translator.prosody.head[-1].bias.copy_(old)  # type: ignore[operator]
+    assert mel_MF.shape[1] == round(40 * math.exp(FURTHEST))
+
+
+@torch.no_grad()
+def test_a_recording_has_the_same_codes_beside_a_longer_one(split: SpeechSplit) -> None:
+    short, long = utterance(40), utterance(64, seed=1)
+    alone, frames_B = take_apart(split, [short])
+    beside, both_B = take_apart(split, [short, long])
+    assert (frames_B.tolist(), both_B.tolist()) == ([40], [40, 64])
+    assert beside.content_BDS.shape == (2, 6, 64 // STEP)
+    assert torch.equal(beside.content_BDS[:1, :, : 40 // STEP], alone.content_BDS)
+    assert torch.equal(beside.pitch_BDS[0, :, 40 // STEP :], alone.pitch_BDS[0, :, -1:].expand(-1, 3))
+    assert torch.equal(beside.speaker_BE[1], long.speaker_E)
+
+
+@torch.no_grad()
+def test_codes_are_put_together_above_the_floor_and_cut(split: SpeechSplit) -> None:
+    codes, frames_B = take_apart(split, [utterance(37), utterance(50, seed=1)])
+    mel_BMF = put_together(split, codes)
+    assert mel_BMF.shape == (2, 80, 56)
+    assert float(mel_BMF.min()) >= FLOOR
+    assert [mel_MF.shape[1] for mel_MF in cut(mel_BMF, frames_B)] == [37, 50]
+
+
+@torch.no_grad()
+def test_swaps_touch_what_they_name(split: SpeechSplit) -> None:
+    codes, frames_B = take_apart(split, [utterance(48), utterance(48, seed=1)])
+    assert torch.equal(prosody_of(with_prosody(codes, prosody_of(codes).flip(0))), prosody_of(codes).flip(0))
+    other = with_speaker(codes, codes.speaker_BE.flip(0))
+    assert torch.equal(other.speaker_BE, codes.speaker_BE.flip(0))
+    assert torch.equal(other.content_BDS, codes.content_BDS)
+    flat = flatten_melody(codes, frames_B, 0.25)
+    mean_BD1 = codes.pitch_BDS.mean(2, keepdim=True)
+    torch.testing.assert_close(flat.pitch_BDS - mean_BD1, 0.25 * (codes.pitch_BDS - mean_BD1))
+    assert torch.equal(flat.rhythm_BDS, codes.rhythm_BDS)
+
+
+@torch.no_grad()
+def test_what_follows_a_recording_is_neither_converted_nor_flattened(split: SpeechSplit) -> None:
+    torch.manual_seed(1)
+    codes, frames_B = take_apart(split, [utterance(20), utterance(64, seed=1)])
+    size = codes.pitch_BDS.shape[1] + codes.rhythm_BDS.shape[1]
+    gan = CodeGenerator(size, 8, channels=8).eval()
+    torch.nn.init.normal_(gan.leave.weight)
+    emotion_B = torch.tensor([3, 5])
+    both = prosody_of(recode(gan, codes, frames_B, emotion_B))
+    steps = -(-20 // STEP)
+    assert torch.equal(both[0, :, steps:], prosody_of(codes)[0, :, steps:])
+    assert not torch.equal(both[0, :, :steps], prosody_of(codes)[0, :, :steps])
+    assert torch.equal(flatten_melody(codes, frames_B, 0.0).pitch_BDS[0, :, steps:], codes.pitch_BDS[0, :, steps:])
+    expected = gan.convert(prosody_of(codes)[1:], emotion_B[1:])
+    torch.testing.assert_close(both[1:], expected)
