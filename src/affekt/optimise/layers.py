@@ -71,7 +71,7 @@ def _run_to(network: nn.Module, name: str, input_B: Tensor) -> Tensor:
 
     handle = network.get_submodule(name).register_forward_hook(stop)
     try:
-        with _differentiable(network, input_B):
+        with differentiable(network, input_B):
             network(input_B)
     except _ReachedError as reached:
         return reached.output
@@ -80,8 +80,8 @@ def _run_to(network: nn.Module, name: str, input_B: Tensor) -> Tensor:
     raise AssertionError(f"the network does not run its layer {name}")
 
 
-def _differentiable(network: nn.Module, input_B: Tensor) -> AbstractContextManager[None]:
-    """CuDNN's recurrent layers have no backward in evaluation mode; torch's own have."""
+def differentiable(network: nn.Module, input_B: Tensor) -> AbstractContextManager[None]:
+    """Run a frozen network so that gradients pass: cuDNN's recurrent layers have no backward in evaluation mode."""
     recurrent = any(isinstance(module, nn.RNNBase) for module in network.modules())
     return torch.backends.cudnn.flags(enabled=False) if input_B.is_cuda and recurrent else nullcontext()
 
