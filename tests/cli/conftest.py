@@ -11,12 +11,16 @@ import torch
 
 from affekt.core.files import write_json
 from affekt.models.audio_networks import AudioWaveNet
+from affekt.models.codegan import CodeGenerator
 from affekt.models.content import ContentNetwork
 from affekt.models.gan import Generator
 from affekt.models.io import save_model
 from affekt.models.judge import RecurrentRecogniser
-from affekt.models.mel_networks import MelCNN, MelLSTM
+from affekt.models.mel_networks import MelCNN, MelLSTM, MelWaveNet
+from affekt.models.speechsplit import SpeechSplit
+from affekt.models.translator import Translator
 from affekt.models.vocoder import IstftVocoder
+from affekt.models.voicegan import VoiceGenerator
 from affekt.models.waveglow import WaveGlow
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +32,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     networks = {
         "recogniser_mel_cnn": (MelCNN, {"channels": 4, "layers": 1, "classes": 8}),
+        "recogniser_mel_wavenet": (MelWaveNet, {"channels": 4, "layers": 1, "classes": 8}),
         "recogniser_mel_lstm": (MelLSTM, {"channels": 4, "layers": 1, "classes": 8}),
         "recogniser_audio_wavenet": (AudioWaveNet, {"channels": 4, "layers": 1, "classes": 8}),
         "judge": (RecurrentRecogniser, {"channels": 4}),
@@ -35,6 +40,10 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "cgan": (Generator, {"latent": 8, "channels": 4, "classes": 16}),
         "vocoder": (IstftVocoder, {"channels": 8, "blocks": 1}),
         "waveglow": (WaveGlow, {"channels": 4, "layers": 1, "flows": 2, "condition": 4}),
+        "translator": (Translator, {"emotions": 8, "channels": 4}),
+        "speechsplit": (SpeechSplit, {"channels": 16, "content": 3, "pitch": 2, "rhythm": 1, "decoder": 16}),
+        "codegan": (CodeGenerator, {"size": 6, "emotions": 8, "channels": 8}),
+        "voicegan": (VoiceGenerator, {"latent": 4, "width": 8}),
         "content_a": (ContentNetwork, {"statements": 2, "segments": 3, "channels": 4}),
         "content_b": (ContentNetwork, {"statements": 2, "segments": 3, "channels": 4}),
     }

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from affekt.cli.listening import CLIMBED, Listener, describe
 from affekt.cli.networks import open_model
 from affekt.cli.project import PARAMS_NAME, find_model, find_root
+from affekt.cli.recordings import Recording, read_recording
 from affekt.core.devices import set_up
-from affekt.core.errors import UserError
 from affekt.core.files import atomic_path, write_json
 from affekt.core.params import Params, load_params
-from affekt.corpora.audio import decode, resample, to_int16, to_mono, trim_bounds
+from affekt.corpora.audio import to_int16
 from affekt.corpora.table import EMOTIONS, SAMPLE_RATE
 from affekt.features.mel import log_mel
 from affekt.optimise.engine import Settings
@@ -34,22 +34,6 @@ from affekt.optimise.transforms import NATS_PER_DB
 SHORTEST_S, LONGEST_S = 0.5, 60.0  # of sound: a short word; what one climb can hold
 SCORES_NAME = "scores.json"
 MODELS = {"mask": ("content_a",), "latent": ("content_a", "gan", "vocoder")}  # beside those that listen
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A recording as it is, and its sound at 22,050 Hz without the silence around it."""
-
-    samples_NC: np.ndarray
-    rate: int
-    mono_T: np.ndarray
-    start: int  # of the sound in mono_T
-    stop: int
-
-    @property
-    def sound(self) -> Tensor:
-        """The sound (T,)."""
-        return torch.from_numpy(np.ascontiguousarray(self.mono_T[self.start : self.stop]))
 
 
 @dataclass(frozen=True)
@@ -67,7 +51,7 @@ def run_edit(args: argparse.Namespace, label: int, folder: Path) -> int:
     root = find_root()
     places = {name: find_model(name) for name in (*Listener.MODELS.values(), *MODELS[args.how])}
     params = load_params(root / PARAMS_NAME)
-    recording = read_recording(args.file, params)
+    recording = read_recording(args.file, params.prepare, SHORTEST_S, LONGEST_S, "edited")
     device = set_up(params.compute.device, params.compute.threads)
     models = {name: open_model(place, device) for name, place in places.items()}
     seed = params.seed if args.seed is None else args.seed
@@ -84,19 +68,6 @@ def run_edit(args: argparse.Namespace, label: int, folder: Path) -> int:
     print(describe(scores))
     print(f"{', '.join(edit.written)} and {SCORES_NAME} are in {folder}/")
     return 0
-
-
-def read_recording(path: Path, params: Params) -> Recording:
-    """Decode a recording and find its sound; UserError when it cannot be read, or is too short or too long."""
-    samples_NC, rate = decode(path)
-    mono_T = resample(to_mono(samples_NC), rate)
-    start, stop = trim_bounds(mono_T, params.prepare.trim_db, params.prepare.trim_margin_s)
-    seconds = (stop - start) / SAMPLE_RATE
-    if not SHORTEST_S <= seconds <= LONGEST_S:
-        raise UserError(
-            f"{path}: holds {seconds:.2f} s of sound, and {SHORTEST_S} s to {LONGEST_S:.0f} s can be edited"
-        )
-    return Recording(samples_NC, rate, mono_T, start, stop)
 
 
 def edit_by_mask(

@@ -22,6 +22,8 @@ COMMANDS = {
     "recognise": "name the emotion in recordings of your own",
     "maximise": "search the mel GAN for the voice of an emotion, or bring a recording to one",
     "dream": "change recordings until a layer of a network responds most",
+    "translate": "say a recording in another emotion, or in all of them",
+    "clone": "say a recording in voices of nobody, flatter or in another emotion if wished",
     "vocode": "turn recordings or mels into audio with a vocoder",
     "compare": "set two states of the pipeline side by side: parameters and metrics",
     "corpora": "list the corpora: licence, size, what is here",
@@ -40,6 +42,8 @@ examples:
   affekt recognise me.wav                    which emotion is heard, with probabilities
   affekt maximise --emotion happy            optimised voices: audio, mel pictures, scores
   affekt dream me.wav -l block5              what the gender network would rather hear
+  affekt translate me.wav --to happy         the recording as a happy speaker would say it
+  affekt clone me.wav --voices 4             the recording in four voices of nobody
   affekt vocode me.wav                       through mel and vocoder and back: me.vocoded.wav
   affekt preset ravdess && dvc repro         the same pipeline on real speech
   affekt compare                             what the last change of params.yaml did

@@ -23,6 +23,10 @@ MODULES = {
     "Generator": "affekt.models.gan",
     "IstftVocoder": "affekt.models.vocoder",
     "WaveGlow": "affekt.models.waveglow",
+    "Translator": "affekt.models.translator",
+    "SpeechSplit": "affekt.models.speechsplit",
+    "CodeGenerator": "affekt.models.codegan",
+    "VoiceGenerator": "affekt.models.voicegan",
 }
 VOICES = {"f": "female", "m": "male"}  # genders as they are shown
 

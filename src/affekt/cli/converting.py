@@ -1,0 +1,144 @@
+"""What `affekt translate` and `affekt clone` share: a recording in parts, each converted, joined and put back.
+
+Axes: T samples at 22,050 Hz, E of the embedding, M mel bands, F frames.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from affekt.cli.hearing import is_loud
+from affekt.cli.recordings import Recording, read_recording
+from affekt.core.params import Params
+from affekt.features.f0 import track_f0
+from affekt.features.mel import HOP_LENGTH, SAMPLE_RATE, log_mel
+from affekt.features.pauses import split_at_pauses
+from affekt.features.speaker import SpeakerEncoder, embed_speakers
+from affekt.models.codegan import CodeGenerator
+from affekt.models.conversion import Utterance, cut, put_together, recode, take_apart
+from affekt.models.speechsplit import Codes, SpeechSplit
+from affekt.optimise.resynthesis import fit
+
+SHORTEST_S, LONGEST_S = 0.25, 120.0  # of sound: a syllable; what a person waits for
+PART_S = (1.0, 4.0)  # the networks learnt from clips of a few seconds
+BEND = 8  # frames (0.09 s) of each part over which a join is made smooth
+FADE = 256  # samples (12 ms) over which the recording's silence and what was made go over into each other
+
+Convert = Callable[[Utterance], list[Tensor]]  # an utterance to raw log mels (M, F), one of each version
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a recording; it shares its last frame with the next."""
+
+    utterance: Utterance
+    loud: bool  # a pause is not, and stays as it is
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording as converters take it."""
+
+    recording: Recording
+    sound_T: Tensor
+    f0_F: np.ndarray  # Hz, 0 where unvoiced
+    speaker_E: np.ndarray
+    parts: list[Part]
+
+
+def open_source(path: Path, params: Params, encoder: SpeakerEncoder, device: torch.device) -> Source:
+    """Read a recording and take it into parts at its quietest places; f0 and voice are those of the whole."""
+    recording = read_recording(path, params.prepare, SHORTEST_S, LONGEST_S, "converted")
+    sound_T = recording.sound
+    wave_T = sound_T.numpy()
+    mel_MF = log_mel(sound_T.to(device))
+    f0_F = track_f0(wave_T, params.features.f0_min_hz, params.features.f0_max_hz)
+    if not f0_F.any():
+        print(f"affekt: note: {path}: no voice is heard in it; what comes of noise is noise", file=sys.stderr)
+    speaker_E = embed_speakers(encoder, [wave_T])[0]
+    on_device = [torch.from_numpy(x).to(device) for x in (f0_F, speaker_E)]
+    parts = []
+    for start, stop in split_at_pauses(wave_T, *(round(seconds * SAMPLE_RATE) for seconds in PART_S)):
+        frames = slice(start // HOP_LENGTH, stop // HOP_LENGTH + 1)
+        utterance = Utterance(mel_MF[:, frames], on_device[0][frames], on_device[1])
+        parts.append(Part(utterance, is_loud(wave_T[start:stop], wave_T, params.prepare.trim_db)))
+    return Source(recording, sound_T, f0_F, speaker_E, parts)
+
+
+def convert_parts(parts: Sequence[Part], convert: Convert, versions: int) -> list[Tensor]:
+    """Return a raw log mel (M, F) of the whole sound for each version; pauses stay as they are."""
+    made = [
+        convert(part.utterance) if part.loud else [part.utterance.mel_MF] * versions
+        for part in show(parts, "converting")
+    ]
+    return [join_mels(list(mels)) for mels in zip(*made, strict=True)]
+
+
+def join_mels(mels: Sequence[Tensor]) -> Tensor:
+    """Join mels of which each begins with the frame that the one before ends with.
+
+    Where the two do not say that frame alike, both are bent half the way, more the nearer it is: the mel has no step,
+    and since the vocoder speaks all of it at once, no click is heard.
+    """
+    bent = [mel_MF.clone() for mel_MF in mels]
+    for before_MF, after_MF in pairwise(bent):
+        assert min(before_MF.shape[1], after_MF.shape[1]) >= 2 * BEND, "two joins do not bend the same frame"
+        half_M1 = (after_MF[:, :1] - before_MF[:, -1:]) / 2
+        rising_F = torch.arange(1, BEND + 1, device=half_M1.device) / BEND
+        before_MF[:, -BEND:] += half_M1 * rising_F
+        after_MF[:, :BEND] -= half_M1 * rising_F.flip(0)
+    return torch.cat([bent[0], *(mel_MF[:, 1:] for mel_MF in bent[1:])], 1)
+
+
+@torch.no_grad()
+def take_part(
+    model: SpeechSplit, utterance: Utterance, codegan: CodeGenerator | None = None, label: int | None = None
+) -> tuple[Codes, Tensor]:
+    """Return an utterance's codes, brought to an emotion where there is a network for it, and its frames (1,)."""
+    codes, frames_B = take_apart(model, [utterance])
+    if codegan is not None:
+        codes = recode(codegan, codes, frames_B, torch.tensor([label], device=frames_B.device))
+    return codes, frames_B
+
+
+@torch.no_grad()
+def decode_part(model: SpeechSplit, codes: Codes, frames_B: Tensor) -> Tensor:
+    """Return the raw log mel (M, F) of one utterance's codes."""
+    return cut(put_together(model, codes), frames_B)[0]
+
+
+@torch.no_grad()
+def speak(vocoder: nn.Module, mel_MF: Tensor) -> Tensor:
+    """Return the sound (T,) of a raw log mel, on the CPU."""
+    spoken_T: Tensor = vocoder(mel_MF[None])[0].cpu()
+    return torch.from_numpy(fit(spoken_T.numpy())[0])
+
+
+def put_back(recording: Recording, sound_T: Tensor) -> np.ndarray:
+    """Return the recording at 22,050 Hz with another sound between the silence around it; never beyond -1 to 1."""
+    made_T = sound_T.numpy().copy()
+    rising_T = (np.arange(FADE, dtype=np.float32) + 0.5) / FADE
+    old_T = recording.mono_T[recording.start : recording.stop]
+    made_T[:FADE] += (1 - rising_T) * (old_T[:FADE] - made_T[:FADE])
+    made_T[-FADE:] += rising_T * (old_T[-FADE:] - made_T[-FADE:])
+    return fit(np.concatenate([recording.mono_T[: recording.start], made_T, recording.mono_T[recording.stop :]]))[0]
+
+
+def median_f0(f0_F: np.ndarray) -> float | None:
+    """The median of f0 in Hz over voiced frames; None when there is none."""
+    voiced_F = f0_F[f0_F > 0]
+    return float(np.median(voiced_F)) if len(voiced_F) else None
+
+
+def show(items: Any, what: str) -> Any:
+    """Tell on a terminal how far work is."""
+    from tqdm import tqdm
+
+    return tqdm(items, desc=what, disable=None, leave=False)

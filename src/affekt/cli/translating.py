@@ -1,0 +1,133 @@
+"""`affekt translate`: a recording of one's own is said in other emotions. Axes: M mel bands, F frames, T samples."""
+
+import argparse
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from affekt.cli.converting import (
+    Convert,
+    Source,
+    convert_parts,
+    decode_part,
+    open_source,
+    put_back,
+    show,
+    speak,
+    take_part,
+)
+from affekt.cli.listening import Listener
+from affekt.cli.networks import open_model
+from affekt.cli.project import PARAMS_NAME, find_model, find_root
+from affekt.cli.tables import format_table
+from affekt.core.devices import set_up
+from affekt.core.params import ConversionParams, load_params
+from affekt.corpora.table import EMOTIONS, INTENSITIES, SAMPLE_RATE
+from affekt.corpora.wav import write_wav
+from affekt.features.speaker import embed_speakers, load_encoder
+from affekt.models.conversion import STRONG, Utterance, translate
+from affekt.optimise.codes import optimise_codes
+from affekt.optimise.maximise import settings_for
+
+CLIMBED = ("recogniser_mel_cnn", "recogniser_mel_wavenet", "recogniser_mel_lstm")
+MODELS = {
+    "translator": ("translator",), "codegan": ("speechsplit", "codegan"), "optimise": ("speechsplit", *CLIMBED),
+}  # fmt: skip
+STAGES = ("before", "after")
+
+
+def run_translation(args: argparse.Namespace, targets: dict[str, Path]) -> int:
+    """Convert one recording; write a sound per emotion, and print what is heard before and after."""
+    root = find_root()
+    places = {name: find_model(name) for name in (*MODELS[args.method], "vocoder", *Listener.MODELS.values())}
+    params = load_params(root / PARAMS_NAME)
+    device = set_up(params.compute.device, params.compute.threads)
+    encoder = load_encoder(device)
+    source = open_source(args.file, params, encoder, device)
+    models = {name: open_model(place, device) for name, place in places.items()}
+    labels = [EMOTIONS.index(emotion) for emotion in targets]
+    seed = params.seed if args.seed is None else args.seed
+    convert = choose_method(args, models, params.conversion, labels, seed, device)
+    sounds = [speak(models["vocoder"], mel_MF) for mel_MF in convert_parts(source.parts, convert, len(labels))]
+    listener = Listener.of(models, places["content_b"], device)
+    voices = embed_speakers(encoder, [sound_T.numpy() for sound_T in sounds]) @ source.speaker_E
+    rows = [
+        row
+        for label, sound_T, voice in zip(labels, sounds, voices, strict=True)
+        for row in compare(listener, source, sound_T, label, float(voice))
+    ]
+    for target, sound_T in zip(targets.values(), sounds, strict=True):
+        write_wav(target, put_back(source.recording, sound_T))
+    print(describe(rows))
+    for target in targets.values():
+        print(target)
+    return 0
+
+
+def choose_method(
+    args: argparse.Namespace,
+    models: dict[str, Any],
+    section: ConversionParams,
+    labels: list[int],
+    seed: int,
+    device: torch.device,
+) -> Convert:
+    """The function that makes of an utterance its mel in each emotion."""
+    if args.method == "translator":
+        intensity = STRONG if args.intensity is None else INTENSITIES.index(args.intensity)
+        strength = section.strength if args.strength is None else args.strength
+        return lambda utterance: translate(models["translator"], utterance, labels, intensity, strength)
+    model, (label,) = models["speechsplit"], labels
+    if args.method == "codegan":
+        return lambda utterance: [decode_part(model, *take_part(model, utterance, models["codegan"], label))]
+    recognisers = [models[name] for name in CLIMBED]
+    settings = settings_for(device, args.steps or section.steps, section.lr, section.views, seed)
+    climb = partial(
+        optimise_codes, model, recognisers, settings=settings, prior_weight=section.prior_weight, progress=_climbing
+    )
+    return lambda utterance: [climb_part(model, climb, utterance, label)]
+
+
+def climb_part(model: Any, climb: Callable[..., Any], utterance: Utterance, label: int) -> Tensor:
+    """Move the codes of melody and timing until the recognisers hear the emotion; the mel (M, F) of these codes."""
+    codes, frames_B = take_part(model, utterance)
+    moved, _ = climb(codes, frames_B, torch.tensor([label], device=frames_B.device))
+    return decode_part(model, moved, frames_B)
+
+
+def compare(listener: Listener, source: Source, sound_T: Tensor, label: int, voice: float) -> list[dict[str, Any]]:
+    """What is heard in the recording and in what was made of it, towards one emotion."""
+    versions = zip(STAGES, (source.sound_T, sound_T), (1.0, voice), strict=True)
+    # Each is compared with itself: another timing leaves no frame to compare what is said by.
+    return [
+        {"wanted": EMOTIONS[label], "version": name, "seconds": len(wave_T) / SAMPLE_RATE, "voice": cosine}
+        | listener.hear(wave_T, wave_T, label)
+        for name, wave_T, cosine in versions
+    ]
+
+
+def describe(rows: list[dict[str, Any]]) -> str:
+    """A row per emotion and version: belief in it, what is named, the nearest statement, the voice, the length."""
+    heads = ["wanted", "version", "recogniser", "judge", "judge hears", "statement", "same voice", "seconds"]
+    cells = [
+        [
+            row["wanted"],
+            row["version"],
+            *(f"{100 * row[listener]:.0f} %" for listener in ("recogniser", "judge")),
+            row["judge_emotion"],
+            row["statement"],
+            f"{row['voice']:.2f}",
+            f"{row['seconds']:.2f}",
+        ]
+        for row in rows
+    ]
+    return format_table(heads, cells, numeric=True)
+
+
+def _climbing(steps: Iterable[int]) -> Iterable[int]:
+    found: Iterable[int] = show(steps, "climbing")
+    return found
