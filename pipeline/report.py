@@ -25,6 +25,9 @@ def main(stage: Stage) -> None:
         tradeoff=stage.dep("tradeoff"),
         content_fixed=stage.dep("content_fixed"),
         mask=stage.dep("mask"),
+        conversion=stage.dep("conversion"),
+        disentangling=stage.dep("disentangling"),
+        voices=stage.dep("voices"),
     )
     page, assets = stage.out("index"), stage.out("assets")
     # The page shows what dvc.yaml declares for this stage: all sections, so that it is made anew when any changes.

@@ -200,6 +200,9 @@ def test_commit_tells_changed_code_but_not_changed_params_or_the_readme(tmp_path
         ("mask/6db/judge_after", "mask/9db/happy/judge_after"),
         ("tradeoff/views/0.1/fooled", "tradeoff/plain/10/fooled"),
         ("content_fixed/p_drift", "content_fixed/held/all/drift"),
+        ("convert/pairs", "convert/codegan/happy/judge_accuracy"),
+        ("disentangle/pairs", "disentangle/none/f0/to_a"),
+        ("voices/samples", "voices/decoded/f0_women_hz"),
     ],
 )
 def test_rows_of_bounds_and_weights_that_are_gone_go_with_their_stage(key: str, other: str) -> None:

@@ -70,6 +70,9 @@ def write_inputs(root: Path) -> Sources:
         gender_recognition=root / "reports/parts/gender_recognition",
         dream=root / "reports/parts/dream",
         mask=root / "reports/parts/mask",
+        conversion=root / "reports/parts/conversion",
+        disentangling=root / "reports/parts/disentangling",
+        voices=root / "reports/parts/voices",
     )
     write_corpus(sources)
     write_parts(sources)
@@ -78,6 +81,9 @@ def write_inputs(root: Path) -> Sources:
     write_json(sources.gender_recognition / "index.json", {"models": models, "reading": "demo_reading"})
     write_dream(sources.dream)
     write_mask(sources.mask)
+    write_conversion(sources.conversion)
+    write_disentangling(sources.disentangling)
+    write_voices(sources.voices)
     write_json(sources.summary, figures())
     return sources
 
@@ -332,6 +338,98 @@ def write_mask(folder: Path) -> None:
     write_json(folder / "index.json", {"bounds_db": list(BOUNDS_DB), "examples": rows})
 
 
+CONVERTED = {"source": 0.15, "translator": 0.55, "codegan": 0.35, "optimise": 0.4, "another_take": 0.7, "target": 0.75}
+CODES = {"content": "statement", "pitch": "f0", "rhythm": "timing", "speaker": "voice"}
+
+
+def convert_figures() -> dict[str, float]:
+    """What conversion adds to the summary: the translator is believed most, and recordings more."""
+    flat = {"convert/pairs": 40.0, "convert/back_pairs": 10.0, "convert/speakers": 4.0, "convert/steps": 30.0,
+            "convert/mos_pairs": 10.0,
+            "convert/same_speaker_cosine": 0.85, "convert/other_speaker_cosine": 0.65, "convert/jury_ua": 0.7,
+            "convert/chance": 0.125}  # fmt: skip
+    for rank, (version, heard) in enumerate(CONVERTED.items()):
+        row = {"mcd": 8.0 - rank, "f0_rmse": 6.0 - rank, "f0_correlation": 0.1 * rank, "mos": 3.5 + 0.05 * rank,
+               "duration_ratio": 0.8 + 0.04 * rank, "judge_accuracy": heard, "judge_probability": heard - 0.05,
+               "speaker_cosine": 0.8, "statement_accuracy": 0.95}  # fmt: skip
+        if version == "codegan":
+            row["f0_rmse_undefined"] = 3.0
+        flat |= {f"convert/{version}/{key}": value for key, value in row.items()}
+        flat |= {f"convert/{version}/back/{key}": value for key, value in (row | {"judge_accuracy": 0.5}).items()}
+        flat |= {f"convert/{version}/{emotion}/judge_accuracy": heard for emotion in EMOTIONS[1:]}
+        if version in ("translator", "codegan", "optimise"):
+            flat[f"convert/{version}/p_value"] = 0.001 * rank
+    return flat | {"convert/optimise/own_before": 0.12, "convert/optimise/own_after": 0.93}
+
+
+def write_conversion(folder: Path) -> None:
+    """Write one neutral clip in two emotions and one back, in every version."""
+    rows = []
+    for number, (wanted, direction) in enumerate((("happy", "to"), ("sad", "to"), ("neutral", "back"))):
+        name = f"demo-03-{number + 1:02d}"
+        versions = {
+            version: {"audio": write_sound(folder / f"{name}-{version}.wav", buzz(130 + 12 * rank, 0.6, rank % 4)),
+                      "judge": heard, "judge_names": wanted, "statement_kept": True, "cosine": 0.8}
+            for rank, (version, heard) in enumerate(CONVERTED.items())
+        }  # fmt: skip
+        rows.append({"clip_id": name, "speaker": "demo-03", "gender": "f", "statement": "kids", "wanted": wanted,
+                     "direction": direction, "versions": versions})  # fmt: skip
+    write_json(folder / "index.json", {"methods": list(CONVERTED), "examples": rows})
+
+
+def disentangle_figures() -> dict[str, float]:
+    """What disentangling adds to the summary: each code moves its own, and a little of all else."""
+    flat = {"disentangle/pairs": 30.0, "disentangle/reconstruction/mel_l1_seen": 0.31,
+            "disentangle/reconstruction/mel_l1_unseen": 0.36,
+            "disentangle/reconstruction/f0_correlation_unseen": 0.91}  # fmt: skip
+    for changed in ("none", *CODES):
+        for aspect in CODES.values():
+            share = 0.9 if CODES.get(changed) == aspect else 0.05
+            row = {"moved": share, "to_a": 1 - share, "to_b": share}
+            flat |= {f"disentangle/{changed}/{aspect}/{key}": value for key, value in row.items()}
+    return flat
+
+
+def write_disentangling(folder: Path) -> None:
+    """Write one pair, what is put together again and what each code lends."""
+    sounds = {
+        kind: write_sound(folder / f"pair-{kind}.wav", buzz(120 + 10 * rank, 0.6, rank % 4))
+        for rank, kind in enumerate(("a", "b", "none", *CODES))
+    }
+    write_json(folder / "index.json", {"examples": [{"a": "demo-03-01", "b": "demo-04-01", "sounds": sounds}]})
+
+
+def voices_figures() -> dict[str, float]:
+    """What new voices add to the summary."""
+    drawn = {"samples": 64.0, "gender_accuracy": 1.0, "gender_accuracy_real": 0.98, "too_near": 0.0, "nearest": 0.12,
+             "nearest_median": 0.21, "same_speaker_percentile_1": 0.05, "pairwise_cosine": 0.62,
+             "pairwise_cosine_real": 0.6, "unseen_nearest_median": 0.2}  # fmt: skip
+    spoken = {"count": 8.0, "pairwise_cosine": 0.8, "pairwise_cosine_same": 0.9, "cosine_to_wish": 0.7,
+              "gender_accuracy": 0.75, "f0_women_hz": 201.0, "f0_men_hz": 118.0}  # fmt: skip
+    flat = {f"voices/{key}": value for key, value in drawn.items()}
+    flat |= {f"voices/decoded/{key}": value for key, value in spoken.items()}
+    return flat | {"voices/fake_neutral/f0_deviation_before": 3.4, "voices/fake_neutral/f0_deviation_after": 0.9}
+
+
+def write_voices(folder: Path) -> None:
+    """Write a recording, two new voices and a melody before and after it was made flat."""
+    sources = [
+        {"clip_id": f"demo-{name}-01", "gender": gender,
+         "audio": write_sound(folder / f"source-{gender}.wav", buzz(150, 0.6, 0))}
+        for name, gender in (("03", "f"), ("04", "m"))
+    ]  # fmt: skip
+    voices = [
+        {"audio": write_sound(folder / f"{gender}.wav", buzz(f0_hz, 0.6, 1)), "gender": gender,
+         "source": f"source-{gender}.wav", "nearest_speaker": "demo-01", "nearest_cosine": 0.77}
+        for gender, f0_hz in (("f", 210), ("m", 115))
+    ]  # fmt: skip
+    flat: dict[str, object] = {"clip_id": "demo-03-01", "f0_before": 3.1, "f0_after": 0.8}
+    flat |= {when: write_sound(folder / f"{when}.wav", buzz(150, 0.6, 2)) for when in ("before", "after")}
+    write_json(
+        folder / "index.json", {"sources": sources, "source": sources[0], "voices": voices, "fake_neutral": [flat]}
+    )
+
+
 def figures() -> dict[str, float]:
     """A summary with every figure that the page shows."""
     flat = (
@@ -339,6 +437,9 @@ def figures() -> dict[str, float]:
         | dream_figures()
         | mask_figures()
         | content_figures()
+        | convert_figures()
+        | disentangle_figures()
+        | voices_figures()
         | {"recognise/chance/ua": 0.125, "recognise/majority/wa_a": 0.133}
     )
     flat["recognise/majority/wa_b"] = 0.133

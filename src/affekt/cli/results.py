@@ -30,7 +30,9 @@ SPEED_KEY = "x_realtime"
 SUMMARY = "summary"  # the stage that joins all metrics
 README_PRESET = "ravdess"  # whose results the README shows
 # First words of keys that one stage measures alone.
-WHOLE = ("gender", "ablation", "content", "dream", "tradeoff", "content_fixed", "mask")
+WHOLE = (
+    "gender", "ablation", "content", "dream", "tradeoff", "content_fixed", "mask", "convert", "disentangle", "voices",
+)  # fmt: skip
 # Second words of `recognise/…` that the stage `recognition` measures, beside those of climbed recognisers; the others
 # are of the stage `hearing`.
 CLIMBED = "recogniser_"

@@ -47,6 +47,9 @@ class Sources:
     hearing: Path
     gender_recognition: Path
     dream: Path
+    conversion: Path
+    disentangling: Path
+    voices: Path
 
 
 class Assets:

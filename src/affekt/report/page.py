@@ -13,7 +13,9 @@ from affekt.report.sections import (
     claims,
     climbs,
     content,
+    conversion,
     corpus,
+    disentangling,
     dream,
     gender,
     generation,
@@ -22,6 +24,7 @@ from affekt.report.sections import (
     optimisation,
     recognition,
     vocoding,
+    voices,
 )
 from affekt.report.values import Values
 
@@ -47,6 +50,9 @@ def render_page(
         "optimisation": optimised,
         "climbs": climbs.build(sources, assets, metrics, [card["emotion"] for card in optimised["cards"]]),
         "masks": mask.build(sources, assets, metrics, emotions),
+        "conversion": conversion.build(sources, assets, metrics, emotions, examples),
+        "disentangling": disentangling.build(sources, assets, metrics),
+        "voices": voices.build(sources, assets, metrics),
         "dream": dream.build(sources, assets, metrics),
         "claims": claims.judge_run(metrics, [card["emotion"] for card in optimised["cards"]]),
         "parameters": parameters,

@@ -8,6 +8,7 @@ from affekt.core.errors import UserError
 from affekt.core.files import atomic_path
 from affekt.evaluate.gender_protocols import WAYS
 from affekt.evaluate.protocols import PROTOCOLS
+from affekt.report.readme_converting import converting_blocks
 from affekt.report.readme_making import making_blocks
 from affekt.report.sections import gender
 from affekt.report.sections.hearing import ENSEMBLES, NAMES, PUBLISHED, SVM, name_other_folds
@@ -32,7 +33,7 @@ def render_results(results: Mapping[str, Any]) -> str:
     blocks = [recognition_table(results)]
     if "recognise/folds" in results:  # a run of before the benchmark has none of it
         blocks += [benchmark_table(results), leakage_line(results), gender_line(results)]
-    blocks += making_blocks(results)
+    blocks += [*making_blocks(results), *converting_blocks(results)]
     if "content/a/statement_accuracy" in results:
         blocks.append(content_line(results))
     if any(key.startswith("dream/") for key in results):

@@ -1,0 +1,74 @@
+"""Codes that are taken from another recording one at a time: what each of them moves, and what it leaves alone."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from affekt.core.files import read_json
+from affekt.report.assets import Assets, Sources
+from affekt.report.sections.conversion import measure, show_sound
+from affekt.report.sections.vocoding import Measured
+from affekt.report.values import Values
+
+NONE = "none"
+# Each code and the aspect of speech that is its own; in this order the table's diagonal is what should move.
+OWN = {"content": "statement", "pitch": "f0", "rhythm": "timing", "speaker": "voice"}
+CODES = {
+    "content": "Content",
+    "pitch": "Pitch",
+    "rhythm": "Rhythm",
+    "speaker": "Speaker",
+    NONE: "None: put together again as it was",
+}
+ASPECTS = {"statement": "Statement", "f0": "Melody", "timing": "Timing", "voice": "Voice"}
+SOUNDS = {"a": "A, the recording", "b": "B, the lender", NONE: "A, put together again"} | {
+    code: f"A with B’s {code}" for code in OWN
+}
+
+
+def build(sources: Sources, assets: Assets, values: Values) -> dict[str, Any]:
+    """Context of the section on disentangling."""
+    folder = sources.disentangling
+    start = "disentangle/reconstruction"
+    return {
+        "pairs": round(values["disentangle/pairs"]),
+        "aspects": list(ASPECTS.values()),
+        "rows": [_row(values, code) for code in CODES],
+        "seen": values[f"{start}/mel_l1_seen"],
+        "unseen": values[f"{start}/mel_l1_unseen"],
+        "f0_unseen": values.find(f"{start}/f0_correlation_unseen"),
+        "cards": [_card(folder, assets, row) for row in read_json(folder / "index.json")["examples"]],
+    }
+
+
+def moved(values: Values, code: str, aspect: str) -> Measured:
+    """The share of pairs whose aspect is nearer to the lender's than to the recording's own, with this code lent."""
+    return measure(values, f"disentangle/{code}/{aspect}/moved")
+
+
+def others_move(values: Values, code: str) -> tuple[str, float]:
+    """Of all other codes and of none, which moves this code's own aspect most, and in what share of pairs."""
+    shares = {other: moved(values, other, OWN[code]).mean or 0.0 for other in CODES if other != code}
+    most = max(shares, key=lambda other: shares[other])
+    return most, shares[most]
+
+
+def _row(values: Values, code: str) -> dict[str, Any]:
+    cells = []
+    for aspect in ASPECTS:
+        start = f"disentangle/{code}/{aspect}"
+        ends = [measure(values, f"{start}/{end}") for end in ("to_a", "to_b")]
+        cells.append({"moved": moved(values, code, aspect), "own": OWN.get(code) == aspect, "ends": ends,
+                      "share": aspect == "statement"})  # fmt: skip
+    return {"code": code, "name": CODES[code], "cells": cells}
+
+
+def _card(folder: Path, assets: Assets, row: Mapping[str, Any]) -> dict[str, Any]:
+    """One pair: both recordings, and the first with each code of the second."""
+    a, b = row["a"], row["b"]
+    versions = []
+    for kind, name in SOUNDS.items():
+        words = f"{a} and {b}: {name}"
+        picture, player = show_sound(assets, f"codes-{a}-{b}-{kind}", folder / row["sounds"][kind], words)
+        versions.append({"name": name, "picture": picture, "player": player})
+    return {"a": a, "b": b, "versions": versions}

@@ -1,0 +1,153 @@
+"""The section on conversion: each version beside the source and the real recording, the best marked, claims weighed."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from synthetic_inputs import CONVERTED, figures
+
+from affekt.core.errors import UserError
+from affekt.core.files import read_json, write_json
+from affekt.corpora.table import EMOTIONS
+from affekt.evaluate.proportions import wilson_interval
+from affekt.report.assets import Assets, Sources
+from affekt.report.sections import conversion
+from affekt.report.sections.claims import Claim, judge_run
+from affekt.report.values import Values
+
+CLAIMS = ("believes most", "keeps the voice", "of the statements that are recognised in real")
+
+
+def values(changes: dict[str, float] | None = None, without: tuple[str, ...] = ("-",)) -> Values:
+    flat = figures() | (changes or {})
+    return Values({key: value for key, value in flat.items() if not key.startswith(without)}, "summary.json")
+
+
+def row(version: str, of: Values, back: bool = False) -> dict:
+    (one,) = [row for row in conversion.rows_of(of, back) if row["version"] == version]
+    return one
+
+
+def texts(version: str, of: Values) -> dict[str, conversion.Cell]:
+    return dict(zip((column.key for column in conversion.COLUMNS), row(version, of)["cells"], strict=True))
+
+
+def test_rows_are_the_versions_with_wilsons_interval_over_the_pairs() -> None:
+    found = conversion.rows_of(values())
+    assert [row["version"] for row in found] == list(CONVERTED)
+    assert [row["heard"] for row in found] == list(CONVERTED.values())
+    assert row("translator", values())["interval"] == wilson_interval(22, 40)
+    assert row("translator", values(), back=True)["interval"] == wilson_interval(5, 10)
+    assert [row["p"] is not None for row in found] == [False, True, True, True, False, False]
+
+
+def test_a_corpus_without_another_take_has_no_row_of_it() -> None:
+    found = conversion.rows_of(values(without=("convert/another_take",)))
+    assert "another_take" not in [row["version"] for row in found]
+    of_some = values(without=("convert/another_take/mos",))
+    assert texts("another_take", of_some)["mos"].text == ""
+    with pytest.raises(UserError, match="convert/codegan/judge_accuracy"):
+        conversion.rows_of(values(without=("convert/codegan/judge_accuracy",)))
+
+
+def test_the_best_of_the_converters_is_marked_and_real_recordings_do_not_compete() -> None:
+    of = values({"convert/translator/duration_ratio": 1.3, "convert/optimise/duration_ratio": 0.8})
+    assert conversion.best_method(of) == "translator"
+    assert [texts(method, of)["mcd"].best for method in CONVERTED] == [False, False, False, True, False, False]
+    assert texts("codegan", of)["duration_ratio"].best, "0.88 is nearer to 1 than 0.8 and 1.3"
+    tie = values({"convert/optimise/judge_accuracy": 0.55, "convert/optimise/judge_probability": 0.6})
+    assert conversion.best_method(tie) == "optimise"
+
+
+def test_what_holds_by_definition_is_blank_and_what_is_undefined_is_counted() -> None:
+    of = values({"convert/translator/f0_rmse_undefined": 40.0})
+    assert texts("source", of)["speaker_cosine"].text == ""
+    assert texts("target", of)["mcd"].text == ""
+    assert texts("codegan", of)["f0_rmse"].undefined == 3
+    flat = {key: of[key] for key in of if key != "convert/translator/f0_rmse"}
+    cell = texts("translator", Values(flat, "summary.json"))["f0_rmse"]
+    assert (cell.text, cell.best) == ("undefined", False)
+    del flat["convert/translator/f0_rmse_undefined"]
+    with pytest.raises(UserError, match="convert/translator/f0_rmse"):
+        conversion.rows_of(Values(flat, "summary.json"))
+
+
+def test_emotions_that_were_not_wanted_have_no_column(sources: Sources, tmp_path: Path) -> None:
+    of = values(without=tuple(f"convert/{version}/calm/" for version in CONVERTED))
+    found = conversion.build(sources, Assets(tmp_path), of, list(EMOTIONS), 2)["wanted"]
+    assert found["emotions"] == [emotion for emotion in EMOTIONS if emotion not in ("neutral", "calm")]
+    assert [row["shares"][0] for row in found["rows"]] == list(CONVERTED.values())
+
+
+def test_cards_play_every_version_and_the_front_the_best(sources: Sources, tmp_path: Path) -> None:
+    found = conversion.build(sources, Assets(tmp_path), values(), list(EMOTIONS), 2)
+    assert [(card["wanted"], card["direction"]) for card in found["cards"]] == [
+        ("happy", "to"), ("sad", "to"), ("neutral", "back"),
+    ]  # fmt: skip
+    assert [version["version"] for version in found["cards"][0]["versions"]] == list(CONVERTED)
+    assert (tmp_path / "conversion-demo-03-02-sad-codegan.png").is_file()
+    assert (tmp_path / "conversion-demo-03-02-sad-codegan.wav").is_file()
+    assert [card["wanted"] for card in found["front"]] == ["happy", "sad"]
+    assert [version["version"] for _, version in found["front"][0]["players"]] == ["source", "translator", "target"]
+
+
+def test_of_each_wish_so_many_examples_are_shown_as_the_report_shows(sources: Sources, tmp_path: Path) -> None:
+    index = read_json(sources.conversion / "index.json")
+    happy = index["examples"][0]
+    for file in sources.conversion.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    again = [happy | {"clip_id": f"demo-04-{i:02d}"} for i in range(3)]
+    write_json(tmp_path / "index.json", index | {"examples": [*again, *index["examples"]]})
+    of = replace(sources, conversion=tmp_path)
+    cards = conversion.build(of, Assets(tmp_path / "assets"), values(), list(EMOTIONS), 2)["cards"]
+    assert [card["name"] for card in cards if card["wanted"] == "happy"] == ["demo-04-00", "demo-04-01"]
+    write_json(tmp_path / "index.json", index | {"examples": []})
+    with pytest.raises(UserError, match="holds no example"):
+        conversion.build(of, Assets(tmp_path / "assets"), values(), list(EMOTIONS), 2)
+
+
+def test_the_page_says_who_the_jury_is_and_marks_the_best_once(page: Path) -> None:
+    section = re.search(r'<section id="conversion">.*?</section>', page.read_text(encoding="utf-8"), re.DOTALL)
+    assert section is not None
+    text = section.group(0)
+    assert "It was in no loss of any converter" in text
+    assert text.count("◆ best") == 1
+    assert "for the same speaker in the wanted emotion" in text
+    assert all(name in text for name in conversion.VERSIONS.values())
+
+
+def claims(changes: dict[str, float]) -> list[Claim]:
+    found = judge_run(values(changes), [])
+    both = [*found["met"], *found["missed"]]
+    return [next(claim for claim in both if words in claim.text) for words in CLAIMS]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdicts"),
+    [
+        ({}, [True, True, True]),
+        ({"convert/source/judge_accuracy": 0.28}, [False, True, True]),
+        ({"convert/translator/p_value": 0.2}, [False, True, True]),
+        ({"convert/translator/speaker_cosine": 0.74}, [True, False, True]),
+        ({"convert/translator/speaker_cosine": 0.76}, [True, True, True]),
+        ({"convert/same_speaker_cosine": 0.6}, [True, False, True]),  # then nothing tells one voice from another
+        ({"convert/translator/statement_accuracy": 0.85}, [True, True, False]),
+        ({"content_fixed/statements": 1.0}, [True, True, False]),
+        ({"convert/codegan/judge_accuracy": 0.6, "convert/codegan/statement_accuracy": 0.5}, [True, True, False]),
+    ],
+)
+def test_claims_are_of_the_best_and_say_when_they_do_not_hold(changes: dict[str, float], verdicts: list[bool]) -> None:
+    assert [claim.met for claim in claims(changes)] == verdicts
+
+
+def test_without_other_speakers_no_voice_is_said_to_be_kept(sources: Sources, tmp_path: Path) -> None:
+    of = values(without=("convert/other_speaker_cosine",))
+    found = judge_run(of, [])
+    assert not any("keeps the voice" in claim.text for claim in (*found["met"], *found["missed"]))
+    assert conversion.build(sources, Assets(tmp_path), of, list(EMOTIONS), 1)["other_speaker_cosine"] is None
+
+
+def test_nothing_heard_is_not_twice_nothing() -> None:
+    silent = {f"convert/{version}/judge_accuracy": 0.0 for version in ("source", "translator", "codegan", "optimise")}
+    assert not claims(silent)[0].met

@@ -1,0 +1,60 @@
+"""The README's tables of what changes a voice: only when it was measured, digit by digit, columns that add up."""
+
+from pathlib import Path
+
+import pytest
+from synthetic_inputs import CONVERTED, figures
+
+from affekt.core.errors import UserError
+from affekt.core.files import read_json
+from affekt.report.readme import render_results
+from affekt.report.readme_converting import converting_blocks
+
+RAVDESS = Path(__file__).parents[2] / "results" / "ravdess.json"
+NEW = ("convert/", "disentangle/", "voices/")
+
+
+def of(*starts: str) -> dict[str, float]:
+    return {key: value for key, value in figures().items() if key.startswith(starts)}
+
+
+def test_a_run_of_before_there_were_converters_has_none_of_it() -> None:
+    before = {key: value for key, value in read_json(RAVDESS).items() if not key.startswith(NEW)}
+    assert converting_blocks(before) == []
+    assert "jury" not in render_results(before)
+
+
+@pytest.mark.parametrize(("start", "words"), zip(NEW, ("jury hears it", "code of another", "New voices"), strict=True))
+def test_each_block_is_there_as_soon_as_it_was_measured(start: str, words: str) -> None:
+    (block,) = converting_blocks(of(start))
+    assert words in block
+    assert "\n\n" + block + "\n" in render_results(read_json(RAVDESS) | figures())
+
+
+def test_rows_have_the_columns_of_their_table_and_the_best_is_bold() -> None:
+    conversion, disentangling, _ = converting_blocks(figures())
+    for block in (conversion, disentangling):
+        rows = [line for line in block.splitlines() if line.startswith("|")]
+        assert len({row.count("|") for row in rows}) == 1
+    rows = {line.split(" |")[0]: line for line in conversion.splitlines()}
+    assert "| **Translator**" in rows
+    assert len([row for row in rows if row.startswith("| ")]) == 1 + len(CONVERTED)
+    assert rows["| **Translator**"] == (
+        "| **Translator** | 55 % (40–69) | 0.001 | 7.00 | 5.00 | 0.10 | 0.84 | **0.800** | **95.0 %** | 3.55 | 50 % |"
+    )
+    assert " | 4.00 (3 undefined) | " in rows["| CodeGAN"]
+    assert "| Pitch | 5 % | **90 %** | 5 % | 5 % |" in disentangling
+
+
+def test_without_clips_back_to_neutral_their_column_is_empty() -> None:
+    flat = {key: value for key, value in of("convert/").items() if "/back/" not in key}
+    (block,) = converting_blocks(flat | {"convert/back_pairs": 0.0})
+    assert all(line.endswith(" |  |") for line in block.splitlines() if line.startswith(("| **", "| C")))
+
+
+@pytest.mark.parametrize("key", ["convert/codegan/mcd", "disentangle/none/voice/moved", "voices/nearest_median"])
+def test_a_figure_that_is_missing_is_named(key: str) -> None:
+    flat = figures()
+    del flat[key]
+    with pytest.raises(UserError, match=key):
+        converting_blocks(flat)
