@@ -1,0 +1,149 @@
+"""Convert recordings of unseen speakers to other emotions and back, by three methods, and measure the sounds."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+from torch import Tensor, nn
+
+from affekt.core.files import read_json, write_json
+from affekt.core.params import FeaturesParams
+from affekt.core.params_converting import ConversionParams
+from affekt.core.stage import Stage, run
+from affekt.corpora.wav import write_wav
+from affekt.evaluate.conversion import Listeners, accuracy_of_all
+from affekt.evaluate.conversion_figures import (
+    Version,
+    cosines,
+    figures_of,
+    listen_to_made,
+    listen_to_real,
+    of_mos,
+    show,
+)
+from affekt.evaluate.conversion_pairs import Pair, choose_examples, plan_pairs
+from affekt.evaluate.converters import climb_pairs, keep_waves, recode_pairs, translate_pairs, voice
+from affekt.evaluate.jury import Jury, judge_real
+from affekt.features.packed import Packed
+from affekt.features.speaker import load_encoder
+from affekt.models.codegan import CodeGenerator
+from affekt.models.content import ContentNetwork
+from affekt.models.io import load_model
+from affekt.models.registry import load_recogniser
+from affekt.models.speechsplit import SpeechSplit
+from affekt.models.translator import Translator
+from affekt.models.vocoders import load_vocoder
+from affekt.optimise.engine import Settings
+
+CLIMBED = ("recogniser_mel_cnn", "recogniser_mel_wavenet", "recogniser_mel_lstm")
+EXAMPLES, EXAMPLES_BACK = 12, 4  # pairs whose sounds are kept: with these as many as the report can show
+CHUNK = 16  # clips that climb together
+
+
+def main(stage: Stage) -> None:
+    params = stage.params(ConversionParams)
+    packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
+    pairs = plan_pairs(packed.clips, params.sources, params.speakers)
+    listeners = load_listeners(stage)
+    statements = [listeners.statement(str(packed.clips["statement"].iloc[one.source])) for one in pairs]
+    recognisers = [load_recogniser(stage.dep(name), stage.device) for name in CLIMBED]
+    versions = listen_to_real(listeners, packed, pairs, stage.progress)
+    vocoder = load_vocoder(stage.dep("vocoder"), stage.device)
+    for name, convert in converters(stage, packed, pairs, recognisers).items():
+        speak = partial(speak_mels, stage, vocoder, convert)
+        waves = keep_waves(stage.work / f"{name}.safetensors", speak)
+        versions[name] = listen_to_made(listeners, packed, pairs, waves, stage.progress)
+    metrics = count(packed, pairs, params) | {"convert/jury_ua": judge_real(listeners.jury, packed)}
+    metrics |= {f"convert/{key}": value for key, value in cosines(packed, pairs).items()}
+    for name in versions:
+        figures = figures_of(name, versions, pairs, statements)
+        metrics |= {f"convert/{name}/{key}": value for key, value in figures.items()}
+    for when, name in (("before", "source"), ("after", "optimise")):
+        metrics[f"convert/optimise/own_{when}"] = named(stage, recognisers, versions[name], pairs)
+    stage.metrics(metrics)
+    write_json(stage.out("conversion.json"), metrics)
+    write_examples(stage, packed, pairs, statements, versions)
+
+
+def load_listeners(stage: Stage) -> Listeners:
+    """Open the jury and all others who hear what was made."""
+    features, content = stage.params(FeaturesParams), stage.dep("content_a")
+    return Listeners(
+        jury=Jury.load(stage.dep("jury"), stage.device),
+        content=load_model(content, ContentNetwork, stage.device),
+        statements=[str(row["statement"]) for row in read_json(content / "statements.json")],
+        encoder=load_encoder(stage.device),
+        f0_min_hz=features.f0_min_hz,
+        f0_max_hz=features.f0_max_hz,
+        device=stage.device,
+    )
+
+
+def converters(
+    stage: Stage, packed: Packed, pairs: Sequence[Pair], recognisers: Sequence[nn.Module]
+) -> dict[str, Callable[[], list[Tensor]]]:
+    """Return by name what gives a mel for each pair."""
+    params, device = stage.params(ConversionParams), stage.device
+    translator = load_model(stage.dep("translator"), Translator, device)
+    model = load_model(stage.dep("speechsplit"), SpeechSplit, device)
+    codegan = load_model(stage.dep("codegan"), CodeGenerator, device)
+
+    def climb() -> list[Tensor]:
+        seed = stage.seed("views")
+        settings = Settings(params.steps, params.lr, seed, params.views, snapshots=0, chunk=CHUNK)
+        mels, belief_T = climb_pairs(
+            model, recognisers, packed, pairs, settings, params.prior_weight, stage.work, device, stage.progress
+        )
+        for step, belief in enumerate(belief_T.tolist()):
+            stage.log({"convert/optimise/own_probability": belief}, step)
+        return mels
+
+    return {
+        "translator": lambda: translate_pairs(translator, packed, pairs, params.strength, device, stage.progress),
+        "codegan": lambda: recode_pairs(model, codegan, packed, pairs, device, stage.progress),
+        "optimise": climb,
+    }
+
+
+def speak_mels(stage: Stage, vocoder: nn.Module, convert: Callable[[], list[Tensor]]) -> list[np.ndarray]:
+    """The sounds of what a method makes."""
+    return voice(vocoder, convert(), stage.progress)
+
+
+def named(stage: Stage, recognisers: Sequence[nn.Module], version: Version, pairs: Sequence[Pair]) -> float:
+    """How often the climbed recognisers name the wanted emotion in sounds that are to become emotional."""
+    heard = [(sound.mel_MF, one) for sound, one in zip(version.sounds, pairs, strict=True) if sound and not one.back]
+    mels, labels = [mel_MF for mel_MF, _ in heard], [one.emotion for _, one in heard]
+    return accuracy_of_all(recognisers, mels, labels, stage.device)
+
+
+def count(packed: Packed, pairs: Sequence[Pair], params: ConversionParams) -> dict[str, float]:
+    """How much was converted, and what a guess would reach."""
+    back = sum(one.back for one in pairs)
+    return {
+        "convert/pairs": float(len(pairs) - back),
+        "convert/back_pairs": float(back),
+        "convert/mos_pairs": float(sum(not pairs[i].back for i in of_mos(pairs))),
+        "convert/speakers": float(len({packed.clips["speaker"].iloc[one.source] for one in pairs})),
+        "convert/steps": float(params.steps),
+        "convert/chance": 1 / packed.clips["emotion"].nunique(),
+    }
+
+
+def write_examples(
+    stage: Stage, packed: Packed, pairs: Sequence[Pair], statements: Sequence[int], versions: dict[str, Version]
+) -> None:
+    """Write the sounds of some pairs, and index.json."""
+    parts = stage.out("conversion")
+    parts.mkdir(parents=True)
+    chosen = choose_examples(pairs, packed.clips, EXAMPLES, EXAMPLES_BACK)
+    rows = [
+        show(packed, pairs, statements, versions, i, lambda file, wave_T: write_wav(parts / file, wave_T))
+        for i in chosen
+    ]
+    write_json(parts / "index.json", {"methods": list(versions), "examples": rows})
+    stage.artifact(parts)
+
+
+if __name__ == "__main__":
+    run(main)

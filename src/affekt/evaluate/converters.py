@@ -1,0 +1,128 @@
+"""Pairs of recordings and wishes through the networks that convert, to mels: translated, recoded, or climbed.
+
+Axes: B batch, E emotions, M mel bands, F frames.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from affekt.core.files import load_tensors, save_tensors
+from affekt.core.progress import Progress, quiet
+from affekt.evaluate.conversion_pairs import Pair
+from affekt.features.packed import Packed
+from affekt.models.codegan import CodeGenerator
+from affekt.models.conversion import Utterance, cut, put_together, recode, take_apart, translate, utterance_of
+from affekt.models.speechsplit import STEP, Codes, SpeechSplit
+from affekt.models.translator import Translator
+from affekt.optimise.codes import cut_codes, optimise_codes
+from affekt.optimise.engine import Settings
+from affekt.optimise.resynthesis import fit
+from affekt.optimise.trajectory import Trajectory
+
+
+def read_utterance(packed: Packed, row: int, device: torch.device) -> Utterance:
+    """Take a clip of a packed corpus."""
+    span = packed.span(row)
+    return utterance_of(packed.mel[span], packed.f0[span], packed.speaker[row], device)
+
+
+def translate_pairs(
+    translator: Translator, packed: Packed, pairs: Sequence[Pair], strength: float, device: torch.device,
+    progress: Progress = quiet,
+) -> list[Tensor]:  # fmt: skip
+    """Return a raw log mel for each pair; one pass gives all that a clip is to become in one intensity."""
+    strong = (packed.clips["intensity"] == "strong").to_numpy()
+    wishes: dict[tuple[int, int], list[int]] = {}
+    for i, one in enumerate(pairs):
+        wishes.setdefault((one.source, int(strong[one.target])), []).append(i)
+    found: dict[int, Tensor] = {}
+    for (row, intensity), wanted in progress(wishes.items(), "translating", total=len(wishes)):
+        utterance, emotions = read_utterance(packed, row, device), [pairs[i].emotion for i in wanted]
+        mels = translate(translator, utterance, emotions, intensity, strength)
+        found |= dict(zip(wanted, mels, strict=True))
+    return [found[i] for i in range(len(pairs))]
+
+
+def recode_pairs(
+    model: SpeechSplit, codegan: CodeGenerator, packed: Packed, pairs: Sequence[Pair], device: torch.device,
+    progress: Progress = quiet,
+) -> list[Tensor]:  # fmt: skip
+    """Return a raw log mel for each pair, of codes of melody and timing that are given the wanted emotion."""
+
+    def convert(codes: Codes, frames_B: Tensor, label_B: Tensor, name: str) -> Codes:
+        return recode(codegan, codes, frames_B, label_B)
+
+    return convert_codes(model, packed, pairs, device, convert, progress)
+
+
+def climb_pairs(
+    model: SpeechSplit, recognisers: Sequence[nn.Module], packed: Packed, pairs: Sequence[Pair], settings: Settings,
+    prior_weight: float, work: Path, device: torch.device, progress: Progress = quiet,
+) -> tuple[list[Tensor], Tensor]:  # fmt: skip
+    """Return a raw log mel for each pair, of codes that climbed, and the mean belief in what is wanted over steps."""
+    scores: list[Tensor] = []
+
+    def convert(codes: Codes, frames_B: Tensor, label_B: Tensor, name: str) -> Codes:
+        place = work / name
+        place.mkdir(parents=True, exist_ok=True)
+        climbed, way = optimise_codes(model, recognisers, codes, frames_B, label_B, settings, prior_weight, place)
+        scores.append(belief_of(way))
+        return climbed
+
+    mels = convert_codes(model, packed, pairs, device, convert, progress)
+    return mels, torch.cat(scores, 1).mean(1)
+
+
+def belief_of(trajectory: Trajectory) -> Tensor:
+    """The recognisers' belief in the wanted emotion, (steps + 1, B)."""
+    return trajectory.history["score"]
+
+
+def convert_codes(
+    model: SpeechSplit, packed: Packed, pairs: Sequence[Pair], device: torch.device,
+    convert: Callable[[Codes, Tensor, Tensor, str], Codes], progress: Progress,
+) -> list[Tensor]:  # fmt: skip
+    """Take sources apart, convert their codes (with frames, labels and a name for the group) and put them together.
+
+    Clips of as many steps of codes go together: none is followed by silence, which encoders would hear.
+    """
+    found: dict[int, Tensor] = {}
+    groups = list(groups_of(packed, pairs))
+    for steps, wanted in progress(groups, "converting codes", total=len(groups)):
+        rows = sorted({pairs[i].source for i in wanted})
+        with torch.no_grad():
+            codes, frames_B = take_apart(model, [read_utterance(packed, row, device) for row in rows])
+        at_B = torch.tensor([rows.index(pairs[i].source) for i in wanted], device=device)
+        label_B = torch.tensor([pairs[i].emotion for i in wanted], device=device)
+        converted = convert(cut_codes(codes, at_B, steps), frames_B[at_B], label_B, f"steps{steps}")
+        with torch.inference_mode():
+            mels = cut(put_together(model, converted), frames_B[at_B])
+        found |= dict(zip(wanted, mels, strict=True))
+    return [found[i] for i in range(len(pairs))]
+
+
+def groups_of(packed: Packed, pairs: Sequence[Pair]) -> Iterator[tuple[int, list[int]]]:
+    """Yield numbers of steps of codes, and the indices of pairs whose source has so many."""
+    steps_P = [-(-int(packed.frames[one.source]) // STEP) for one in pairs]
+    for steps in sorted(set(steps_P)):
+        yield steps, [i for i, own in enumerate(steps_P) if own == steps]
+
+
+@torch.inference_mode()
+def voice(vocoder: nn.Module, mels: Sequence[Tensor], progress: Progress = quiet) -> list[np.ndarray]:
+    """Speak raw log mels (M, F): float32 waveforms that do not clip."""
+    spoken = (vocoder(mel_MF[None])[0].cpu().numpy() for mel_MF in progress(mels, "vocoding", total=len(mels)))
+    return [fit(wave_T)[0] for wave_T in spoken]
+
+
+def keep_waves(path: Path, make: Callable[[], list[np.ndarray]]) -> list[np.ndarray]:
+    """Return the waveforms of a file in a work folder, which is of these inputs alone; made if there is none."""
+    if not path.is_file():
+        waves = make()
+        save_tensors(path, {str(i): torch.from_numpy(wave_T) for i, wave_T in enumerate(waves)})
+    tensors, _ = load_tensors(path)
+    return [tensors[str(i)].numpy() for i in range(len(tensors))]

@@ -1,0 +1,89 @@
+"""What is counted of versions of pairs whose sounds are known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from affekt.evaluate.conversion import CEPSTRA, Sound
+from affekt.evaluate.conversion_figures import MOS_EVERY, Version, cosines, figures_of, of_mos
+from affekt.evaluate.conversion_pairs import Pair
+from affekt.features.packed import Packed
+
+# Two to happy (2), two to sad (3), two back to neutral (0).
+PAIRS = [Pair(0, 1, 2, None, (4,)), Pair(0, 2, 3, 3, (4, 5)), Pair(3, 1, 2, None, ()), Pair(3, 2, 3, None, ()),
+         Pair(1, 0, 0, None, ()), Pair(2, 0, 0, None, ())]  # fmt: skip
+STATEMENTS = [0, 0, 1, 1, 0, 0]
+
+
+def sound(named: int, statement: int = 0, f0_hz: float = 100.0) -> Sound:
+    """A sound that the jury gives three quarters to one emotion."""
+    belief_E = np.full(8, 0.25 / 7)
+    belief_E[named] = 0.75
+    cepstrum_FD = np.random.default_rng(0).standard_normal((20, CEPSTRA))
+    return Sound(5120, torch.zeros(80, 20), cepstrum_FD, np.full(20, f0_hz), belief_E, statement, np.eye(4)[0])
+
+
+def version(*sounds: Sound | None) -> Version:
+    return Version([None] * len(sounds), list(sounds), {0: 3.0, 1: 4.0, 4: 2.0})
+
+
+@pytest.fixture
+def versions() -> dict[str, Version]:
+    made = [sound(named, statement) for named, statement in ((2, 0), (3, 1), (2, 1), (0, 1), (0, 0), (1, 0))]
+    return {
+        "source": version(*(sound(0, f0_hz=80.0) for _ in range(4)), sound(2), sound(3)),
+        "target": version(*(sound(one.emotion) for one in PAIRS)),
+        "another_take": version(None, sound(3), *[None] * 4),
+        "made": version(*made),
+    }
+
+
+def test_rates_of_known_verdicts(versions: dict[str, Version]) -> None:
+    found = figures_of("made", versions, PAIRS, STATEMENTS)
+    assert (found["judge_accuracy"], found["back/judge_accuracy"]) == (0.75, 0.5)
+    assert (found["happy/judge_accuracy"], found["sad/judge_accuracy"]) == (1, 0.5)
+    assert found["judge_probability"] == pytest.approx((3 * 0.75 + 0.25 / 7) / 4)
+    assert (found["statement_accuracy"], found["back/statement_accuracy"]) == (0.75, 1)
+    assert found["p_value"] == pytest.approx(2 / 2**3), "three rose, none fell"
+    assert (found["mos"], found["back/mos"]) == (3.5, 2)
+    assert (found["mcd"], found["f0_rmse"], found["duration_ratio"]) == (0, 0, 1)
+    assert (found["f0_correlation_undefined"], "f0_correlation" in found) == (4, False), "one note each"
+
+
+def test_the_source_is_compared_with_the_target_and_has_no_p(versions: dict[str, Version]) -> None:
+    found = figures_of("source", versions, PAIRS, STATEMENTS)
+    assert found["f0_rmse"] == pytest.approx(12 * np.log2(100 / 80))
+    assert found["judge_accuracy"] == 0
+    assert "p_value" not in found
+    assert found["speaker_cosine"] == 1
+
+
+def test_what_the_corpus_has_for_some_pairs_counts_for_these(versions: dict[str, Version]) -> None:
+    found = figures_of("another_take", versions, PAIRS, STATEMENTS)
+    assert found["judge_accuracy"] == 1
+    assert found["p_value"] == 1, "one pair that rose"
+    assert not [key for key in found if key.startswith("back/") and key != "back/mos"]
+
+
+def test_a_share_of_both_directions_is_heard_for_naturalness() -> None:
+    pairs = [replace(PAIRS[0], emotion=1 + i % 7) for i in range(56)] + [PAIRS[4]] * 8
+    chosen = of_mos(pairs)
+    assert len(chosen) == 64 / MOS_EVERY
+    assert sum(pairs[i].back for i in chosen) == 8 / MOS_EVERY
+    assert {pairs[i].emotion for i in chosen} == set(range(8))
+
+
+def test_the_scale_of_cosines_is_of_pairs_from_neutral() -> None:
+    speaker = np.eye(6, dtype=np.float32)
+    speaker[1] = (0.6, 0.8, 0, 0, 0, 0)
+    speaker[4] = (0.28, 0, 0, 0, 0.96, 0)
+    empty = np.zeros(0, np.float32)
+    rows = np.arange(6)
+    packed = Packed(pd.DataFrame({"clip_id": rows}), empty, empty, empty, empty, speaker, rows, rows)
+    found = cosines(packed, PAIRS)
+    assert found["same_speaker_cosine"] == pytest.approx(0.6 / 4)
+    assert found["other_speaker_cosine"] == pytest.approx((0.28 + 0.14) / 2)
+    assert "other_speaker_cosine" not in cosines(packed, PAIRS[2:])
