@@ -75,6 +75,14 @@ TINY: dict[str, dict[str, object]] = {
     "content_fixed": {"seeds": 2, "steps": 2},
     "mask": {"clips": 2, "rms_db": [3.0, 6.0], "steps": 2},
     "inversion": {"candidates": 2, "invert_steps": 1, "steps": 1},
+    "translator": {"channels": 4, "steps": 20, "batch": 2, "crop_frames": 32, "critic_channels": 4, "bf16": False},
+    "speechsplit": {"channels": 16, "decoder": 16, "steps": 20, "batch": 2, "crop_frames": 32},
+    "codegan": {"channels": 8, "steps": 10, "batch": 4, "crop_steps": 4},
+    "voicegan": {"latent": 4, "width": 8, "steps": 10, "batch": 4},
+    "jury": {"channels": 4, "epochs": 1},
+    "conversion": {"speakers": 2, "steps": 1},
+    "disentangling": {"pairs": 2},
+    "voices": {"samples": 8, "decoded": 2},
     "report": {"examples": 1},
 }  # fmt: skip
 
