@@ -15,7 +15,12 @@ def main(stage: Stage) -> None:
     packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
     split = load_model(stage.dep("speechsplit"), SpeechSplit, device)
     method = CodeganMethod(params, split, packed, stage.seed("init"), device)
-    settings = TrainSettings(steps=params.steps, seed=stage.seed("training"), lr_key="codegan.lr")
+    settings = TrainSettings(
+        steps=params.steps,
+        seed=stage.seed("training"),
+        lr_key="codegan.lr",
+        compile=False,  # the gradient penalty is differentiated twice, which compiled networks refuse
+    )
     history = train(method, settings, stage.work, device, stage.log, stage.progress).history
     save_model(stage.out("codegan"), method.generator, method.config, history)
 

@@ -61,6 +61,27 @@ def test_a_translation_of_strength_0_is_the_recording(translator: Translator) ->
         torch.testing.assert_close(mel_MF, one.mel_MF, atol=1e-5, rtol=0)
 
 
+def test_strength_scales_the_sound_but_not_the_harmonics_of_the_bent_melody(translator: Translator) -> None:
+    one = utterance(48)
+    with torch.no_grad():
+        translator.prosody.head[-1].weight.mul_(0)  # type: ignore[operator]
+        old = translator.prosody.head[-1].bias.clone()
+        translator.prosody.head[-1].bias.copy_(torch.tensor([0.0, 0.25]))  # type: ignore[operator]
+        frames_B, intensity_B = torch.tensor([48]), torch.tensor([1])
+        drawn = []
+        for octaves in (0.0, 0.25 * 2):
+            f0_BEF = one.f0_F[None, None] * 2**octaves
+            found = translator.render(
+                one.mel_MF[None], one.f0_F[None], f0_BEF, torch.tensor([[3]]), intensity_B, frames_B
+            )
+            drawn.append(found[0, 0])
+    (twice,) = translate(translator, one, [3], strength=2)
+    with torch.no_grad():
+        translator.prosody.head[-1].bias.copy_(old)  # type: ignore[operator]
+    expected = one.mel_MF + 2 * (drawn[0] - one.mel_MF) + (drawn[1] - drawn[0])
+    torch.testing.assert_close(twice, expected.clamp(min=FLOOR), atol=1e-3, rtol=0)
+
+
 def test_a_translation_is_the_same_whatever_else_is_asked_for(translator: Translator) -> None:
     one = utterance(50)
     both = translate(translator, one, [2, 4])

@@ -1,5 +1,6 @@
 """Training CodeGAN: which clips it hears, their codes, balance, losses by their formulas, learning, repeats."""
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,7 @@ from affekt.models.codegan import CodeGenerator
 from affekt.models.conversion import prosody_of, take_apart, utterance_of
 from affekt.models.io import load_model, save_model
 from affekt.models.speechsplit import STEP, SpeechSplit
-from affekt.training.codegan import CodeganMethod, ProsodyCodes, emotional_rows
+from affekt.training.codegan import CodeganMethod, ProsodyCodes, emotional_rows, neutral_embeddings
 from affekt.training.loop import LoopState, TrainResult, TrainSettings, train
 from pipeline.codegan import main
 
@@ -47,7 +48,13 @@ def corpus(takes: int = 2) -> Packed:
     """Four speakers, two of half a; clips of 30 to 90 frames whose f0 rises where they are angry, else falls."""
     rng = np.random.default_rng(0)
     rows = [
-        {"speaker": f"s{speaker}", "emotion": emotion, "intensity": intensity, "half": "a" if speaker < 2 else "b"}
+        {
+            "speaker": f"s{speaker}",
+            "emotion": emotion,
+            "intensity": intensity,
+            "statement": "dogs",
+            "half": "a" if speaker < 2 else "b",
+        }
         for speaker in range(4)
         for emotion in SPOKEN
         for intensity in (("normal",) if emotion == "neutral" else ("normal", "strong"))
@@ -106,8 +113,30 @@ def test_emotions_without_strong_clips_are_heard_as_they_are() -> None:
     }  # fmt: skip
 
 
+def test_strong_clips_stand_for_their_own_statement_alone() -> None:
+    packed = corpus()
+    statement = np.where(np.arange(len(packed)) % 2, "dogs", "kids")
+    intensity = packed.clips["intensity"].where(statement == "dogs", "normal")
+    split = dataclasses.replace(packed, clips=packed.clips.assign(statement=statement, intensity=intensity))
+    rows = emotional_rows(split)
+    chosen = split.clips.iloc[rows]
+    # "kids" has no strong clip: all of it counts. Of "dogs" the strong ones do, and the neutral ones: none is strong.
+    kids = split.clips[(split.clips["statement"] == "kids") & (split.clips["half"] == "a")]
+    assert set(kids.index) <= set(rows)
+    dogs = chosen[chosen["statement"] == "dogs"]
+    assert set(zip(dogs["emotion"], dogs["intensity"], strict=True)) == {
+        ("neutral", "normal"), ("happy", "strong"), ("angry", "strong"),
+    }  # fmt: skip
+
+
+def test_a_voice_without_neutral_clips_is_the_mean_of_all() -> None:
+    embedding_CE = np.eye(4, dtype=np.float32)
+    found_VE = neutral_embeddings(embedding_CE, np.array([0, 0, 1, 1]), np.array(["sad", "neutral", "sad", "happy"]))
+    np.testing.assert_allclose(found_VE, [[0, 1, 0, 0], [0, 0, 0.5**0.5, 0.5**0.5]], atol=1e-6)
+
+
 @torch.no_grad()
-def test_codes_are_those_of_each_clip_alone_in_its_speakers_mean_voice() -> None:
+def test_codes_are_those_of_each_clip_alone_in_its_speakers_neutral_voice() -> None:
     packed, split = corpus(), speech_split()
     rows = emotional_rows(packed)
     split.register_E.copy_(torch.randn(EMBEDDING_SIZE, generator=rng()))
@@ -115,6 +144,7 @@ def test_codes_are_those_of_each_clip_alone_in_its_speakers_mean_voice() -> None
     for i in (0, 7):
         row = int(rows[i])
         same = packed.clips["speaker"].to_numpy()[rows] == packed.clips["speaker"].iloc[row]
+        same &= packed.clips["emotion"].to_numpy()[rows] == "neutral"
         mean_E = packed.speaker[rows][same].mean(0)
         span = packed.span(row)
         clip = utterance_of(packed.mel[span], packed.f0[span], mean_E / np.linalg.norm(mean_E), CPU)
@@ -301,7 +331,8 @@ def test_the_stage_leaves_a_model_of_all_emotions_that_opens_and_repeats(tmp_pat
     data = tmp_path / "data"
     make_corpus(data, emotions=3)
     save_table(
-        data / "prepared" / "clips.parquet", load_table(data / "prepared" / "clips.parquet").assign(intensity="normal")
+        data / "prepared" / "clips.parquet",
+        load_table(data / "prepared" / "clips.parquet").assign(intensity="normal", statement="dogs"),
     )
     save_model(data / "speechsplit", speech_split(), SPLIT, {})
     stages: list[Any] = [FakeStage(data, tmp_path / str(i), {CodeganParams: params(steps=3)}) for i in (1, 2)]

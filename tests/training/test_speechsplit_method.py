@@ -99,7 +99,7 @@ def test_a_crop_is_consecutive_frames_of_a_clip_followed_by_silence() -> None:
     clip_B = torch.tensor([0, 1, 30])
     frames_B = method.recordings.frames_C[clip_B]
     start_B = torch.tensor([0, int(frames_B[1]) - 10, 250])
-    drawn = method.crop(clip_B, start_B)
+    drawn = method.crop(clip_B, start_B, clip_B)
     place_BF = start_B[:, None] + torch.arange(CROP)
     inside_BF = place_BF < frames_B[:, None]
     assert (~inside_BF).sum() > 4
@@ -137,7 +137,8 @@ def test_a_woman_and_a_man_of_the_readers_are_held_out_of_batches_and_of_the_reg
     assert names[held].tolist() == ["read-2", "read-3"]
     trained = np.unique(method.recordings.voice_C[np.concatenate(method.parts)])
     assert sorted([*trained, *held]) == list(range(8))
-    rows = {tuple(method.recordings.speaker_VE[voice].tolist()) for voice in held}
+    of_held = np.isin(method.recordings.voice_C, held)
+    rows = {tuple(row.tolist()) for row in method.recordings.speaker_CE[torch.from_numpy(of_held)]}
     for step in range(20):
         batch = method.batch(step, rng(step))
         assert not rows & {tuple(row.tolist()) for row in batch["speaker"]}
@@ -147,10 +148,21 @@ def test_a_woman_and_a_man_of_the_readers_are_held_out_of_batches_and_of_the_reg
     assert float(method.network.register_0) == pytest.approx(register_0)
 
 
+def test_a_voice_is_told_by_any_of_its_clips() -> None:
+    method = make()
+    voice_C = method.recordings.voice_C
+    clip_B = torch.full((2000,), int(method.parts[0][0]))
+    drawn = method.others(clip_B, torch.rand(2000, generator=rng(), dtype=torch.float64)).numpy()
+    own = np.flatnonzero(voice_C == voice_C[int(clip_B[0])])
+    assert set(drawn) == set(own)
+    assert np.bincount(drawn)[own].min() > 0.7 * 2000 / len(own)
+
+
 def test_corpora_are_as_likely_as_each_other_and_so_are_frames_of_one() -> None:
     method = make(batch=400)
-    voice_B = {tuple(v.tolist()): i for i, v in enumerate(method.recordings.speaker_VE)}
-    drawn = [voice_B[tuple(v.tolist())] for v in method.batch(0, rng())["speaker"]]
+    voices = zip(method.recordings.speaker_CE, method.recordings.voice_C.tolist(), strict=True)
+    voice_of = {tuple(row.tolist()): voice for row, voice in voices}
+    drawn = [voice_of[tuple(row.tolist())] for row in method.batch(0, rng())["speaker"]]
     assert np.mean(np.array(drawn) < 4) == pytest.approx(0.5, abs=0.08)
     clips = method.parts[0]
     found = [method.find(clips, heard, 0.0)[0] for heard in (np.arange(4000) + 0.5) / 4000]
@@ -213,7 +225,7 @@ def test_voices_are_scaled_for_the_encoder_of_content_alone() -> None:
 
 def test_losses_are_mean_absolute_differences_where_something_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     method = make()
-    batch = method.crop(torch.tensor([0, 30]), torch.tensor([10, 100]))
+    batch = method.crop(torch.tensor([0, 30]), torch.tensor([10, 100]), torch.tensor([0, 30]))
     batch["learnt"][0, 20:] = 0
     wrong_BF = torch.full((2, CROP), 0.5)
     wrong_BF[0, 20:] = 9.0  # beyond what is learnt

@@ -45,7 +45,8 @@ def translate(
 ) -> list[Tensor]:
     """Return raw log mels (M, G) of the wanted emotions, indices of EMOTIONS, each in its own timing; one pass.
 
-    `strength` scales what is changed: 0 gives the recording back, above 1 exaggerates.
+    `strength` scales what is changed: 0 gives the recording back, above 1 exaggerates. The sound is scaled as it is
+    drawn with the recording's own melody; the harmonics of the bent one are drawn whole, or two voices would be heard.
     """
     mel_BMF, f0_BF = utterance.mel_MF[None], utterance.f0_F[None]
     device, frames = mel_BMF.device, mel_BMF.shape[2]
@@ -53,9 +54,11 @@ def translate(
     chosen_BE = torch.tensor([list(emotions)], device=device)
     stretch_BEF, semitones_BEF = (x[:, chosen_BE[0]] for x in translator.plan(mel_BMF, f0_BF, frames_B, intensity_B))
     bent_BEF = (strength * semitones_BEF).clamp(-HIGHEST, HIGHEST)
-    wanted_BEF = f0_BF[:, None] * torch.exp2(bent_BEF / SEMITONES)
-    drawn_BEMF = translator.render(mel_BMF, f0_BF, wanted_BEF, chosen_BE, intensity_B, frames_B)
-    mixed_EMF = mel_BMF + strength * (drawn_BEMF[0] - mel_BMF)
+    own_BEF = f0_BF[:, None].expand_as(bent_BEF)
+    f0_BEF, both_BE = torch.cat([own_BEF, own_BEF * torch.exp2(bent_BEF / SEMITONES)], 1), chosen_BE.repeat(1, 2)
+    drawn_BEMF = translator.render(mel_BMF, f0_BF, f0_BEF, both_BE, intensity_B, frames_B)
+    own_EMF, sung_EMF = drawn_BEMF[0].chunk(2)
+    mixed_EMF = mel_BMF + strength * (own_EMF - mel_BMF) + (sung_EMF - own_EMF)
     stretch_EF = (strength * stretch_BEF[0]).clamp(-FURTHEST, FURTHEST).cpu().numpy()
     floor = math.log(LOG_FLOOR)
     return [

@@ -44,13 +44,14 @@ class ProsodyCodes:
     @classmethod
     @torch.no_grad()
     def of(cls, packed: Packed, rows: np.ndarray, split: SpeechSplit, least: int) -> "ProsodyCodes":
-        """Encode these rows one by one, in their speaker's mean voice; each has at least `least` steps.
+        """Encode these rows one by one, in their speaker's neutral voice; each has at least `least` steps.
 
-        The encoders normalise over a clip: beside a longer one a clip would have other codes.
+        The encoders normalise over a clip: beside a longer one a clip would have other codes. A melody is told from the
+        register of the voice, and an emotional voice has another one: what is converted is mostly neutral.
         """
         clips = packed.clips.iloc[rows]
         _, voice_C = np.unique(clips["speaker"].to_numpy(str), return_inverse=True)
-        speaker_CE = mean_embeddings(packed.speaker[rows], voice_C)[voice_C]
+        speaker_CE = neutral_embeddings(packed.speaker[rows], voice_C, clips["emotion"].to_numpy(str))[voice_C]
         device = next(split.parameters()).device
         codes: list[Tensor] = []
         for row, speaker_E in zip(rows, speaker_CE, strict=True):
@@ -160,12 +161,22 @@ class CodeganMethod(Method):
         return int(clips[int(float(where) * len(clips))])
 
 
+def neutral_embeddings(embedding_CE: np.ndarray, voice_C: np.ndarray, emotion_C: np.ndarray) -> np.ndarray:
+    """Return the mean embedding (V, E) of each voice's neutral clips, of all of them where it has no neutral one."""
+    neutral_C = emotion_C == EMOTIONS[0]
+    chosen_C = neutral_C | ~np.isin(voice_C, voice_C[neutral_C])
+    return mean_embeddings(embedding_CE[chosen_C], voice_C[chosen_C])
+
+
 def emotional_rows(packed: Packed) -> np.ndarray:
-    """Return half a's rows of each emotion that are strong, or normal where an emotion has no strong ones."""
+    """Return half a's rows that are strong, or of an emotion that the speaker says the statement in never strongly."""
     own = packed.clips[packed.clips["half"] == "a"]
     strong = own["intensity"] == "strong"
-    chosen = strong | ~own["emotion"].isin(own["emotion"][strong])
-    return np.flatnonzero(packed.clips["half"] == "a")[chosen.to_numpy()]
+    import pandas as pd
+
+    said = pd.MultiIndex.from_frame(own[["speaker", "statement", "emotion"]])
+    chosen = strong.to_numpy() | ~said.isin(said[strong])
+    return np.flatnonzero(packed.clips["half"] == "a")[chosen]
 
 
 def followed(clip: Utterance, frames: int) -> Utterance:

@@ -43,6 +43,7 @@ class Recordings:
     f0_N: Tensor  # Hz, 0 where unvoiced
     melody_N: Tensor  # f0 without gaps
     speaker_VE: Tensor  # mean embeddings of the voices, unit vectors
+    speaker_CE: Tensor  # embeddings of the clips
     offset_C: Tensor  # first frame
     frames_C: Tensor
     corpus_C: np.ndarray  # index of the corpus
@@ -68,6 +69,7 @@ class Recordings:
             f0_N=torch.from_numpy(np.concatenate(f0)).to(device),
             melody_N=torch.from_numpy(np.concatenate([without_gaps(f0_F) for f0_F in f0])).to(device),
             speaker_VE=torch.from_numpy(mean_embeddings(embedding_CE, voice_C)).to(device),
+            speaker_CE=torch.from_numpy(embedding_CE).to(device),
             offset_C=torch.from_numpy(frames.cumsum() - frames),
             frames_C=torch.from_numpy(frames),
             corpus_C=np.repeat(np.arange(len(corpora)), [len(own) for own in rows]),
@@ -126,7 +128,7 @@ class SpeechSplitMethod(Method):
         clip_B, start_B = (torch.tensor(each) for each in zip(*places, strict=True))
         heard_BF, sung_BF = random_times(size, crop, rng), random_times(size, crop, rng)
         scale_B = 1 + self.params.voice * (2 * torch.rand(size, generator=rng) - 1)
-        drawn = self.crop(clip_B, start_B)
+        drawn = self.crop(clip_B, start_B, self.others(clip_B, torch.rand(size, generator=rng, dtype=torch.float64)))
         heard_BMF = scaled(self.read_mel(clip_B, start_B[:, None] + heard_BF), scale_B.to(self.device))
         # What lies between a voiced frame and an unvoiced one is no f0: the nearest frame is read.
         f0_BF, _ = self.read_f0(clip_B, start_B[:, None] + sung_BF.round().long())
@@ -164,7 +166,7 @@ class SpeechSplitMethod(Method):
         index_B = np.arange(VALIDATION)
         places = [self.find(self.validation, (i + 0.5) / VALIDATION, i * GOLDEN % 1) for i in index_B]
         clip_B, start_B = (torch.tensor(each) for each in zip(*places, strict=True))
-        return self.losses(self.crop(clip_B, start_B))["split/mel"]
+        return self.losses(self.crop(clip_B, start_B, clip_B))["split/mel"]
 
     def find(self, clips: np.ndarray, heard: float, start: float) -> tuple[int, int]:
         """Return the clip that has the frame at a share `heard` of all frames, and a crop's first frame in it."""
@@ -173,18 +175,23 @@ class SpeechSplitMethod(Method):
         spare = max(0, int(frames[chosen]) + SILENCE - self.params.crop_frames)
         return int(clips[chosen]), int(float(start) * (spare + 1))
 
-    def crop(self, clip_B: Tensor, start_B: Tensor) -> dict[str, Tensor]:
-        """Cut crops: normalised mels, f0 with and without gaps, whether a frame is learnt, and voices."""
+    def others(self, clip_B: Tensor, part_B: Tensor) -> Tensor:
+        """Draw any clip of the voice of each: its embedding tells who speaks, as one recording does, not how."""
+        voice_C = self.recordings.voice_C
+        own = [np.flatnonzero(voice_C == voice_C[clip]) for clip in clip_B.tolist()]
+        return torch.tensor([int(rows[int(part * len(rows))]) for rows, part in zip(own, part_B.tolist(), strict=True)])
+
+    def crop(self, clip_B: Tensor, start_B: Tensor, voice_B: Tensor) -> dict[str, Tensor]:
+        """Cut crops: normalised mels, f0 with and without gaps, whether a frame is learnt; and the voices of clips."""
         place_BF = start_B[:, None] + torch.arange(self.params.crop_frames)
         f0_BF, melody_BF = self.read_f0(clip_B, place_BF)
         learnt_BF = place_BF < self.recordings.frames_C[clip_B, None] + SILENCE
-        voice_B = torch.from_numpy(self.recordings.voice_C)[clip_B]
         return {
             "mel": normalise(self.read_mel(clip_B, place_BF)),
             "f0": f0_BF,
             "melody": melody_BF,
             "learnt": learnt_BF.float().to(self.device),
-            "speaker": self.recordings.speaker_VE[voice_B.to(self.device)],
+            "speaker": self.recordings.speaker_CE[voice_B.to(self.device)],
         }
 
     def read_mel(self, clip_B: Tensor, time_BF: Tensor) -> Tensor:
