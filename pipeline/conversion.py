@@ -1,7 +1,7 @@
 """Convert recordings of unseen speakers to other emotions and back, by three methods, and measure the sounds."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor, nn
@@ -14,15 +14,23 @@ from affekt.corpora.wav import write_wav
 from affekt.evaluate.conversion import Listeners, accuracy_of_all
 from affekt.evaluate.conversion_figures import (
     Version,
-    cosines,
-    figures_of,
+    all_figures,
+    count,
     listen_to_made,
     listen_to_real,
-    of_mos,
+    listen_to_unchanged,
     show,
 )
 from affekt.evaluate.conversion_pairs import Pair, choose_examples, plan_pairs
-from affekt.evaluate.converters import climb_pairs, keep_waves, recode_pairs, translate_pairs, voice
+from affekt.evaluate.converters import (
+    climb_pairs,
+    each_source,
+    keep_waves,
+    recode_pairs,
+    together_pairs,
+    translate_pairs,
+    voice,
+)
 from affekt.evaluate.jury import Jury, judge_real
 from affekt.features.packed import Packed
 from affekt.features.speaker import load_encoder
@@ -33,11 +41,12 @@ from affekt.models.registry import load_recogniser
 from affekt.models.speechsplit import SpeechSplit
 from affekt.models.translator import Translator
 from affekt.models.vocoders import load_vocoder
-from affekt.optimise.engine import Settings
+from affekt.optimise.maximise import settings_for
 
 CLIMBED = ("recogniser_mel_cnn", "recogniser_mel_wavenet", "recogniser_mel_lstm")
 EXAMPLES, EXAMPLES_BACK = 12, 4  # pairs whose sounds are kept: with these as many as the report can show
-CHUNK = 16  # clips that climb together
+
+Convert = Callable[[], list[Tensor]]
 
 
 def main(stage: Stage) -> None:
@@ -47,19 +56,21 @@ def main(stage: Stage) -> None:
     listeners = load_listeners(stage)
     statements = [listeners.statement(str(packed.clips["statement"].iloc[one.source])) for one in pairs]
     recognisers = [load_recogniser(stage.dep(name), stage.device) for name in CLIMBED]
-    versions = listen_to_real(listeners, packed, pairs, stage.progress)
+    versions, alone = listen_to_real(listeners, packed, pairs, stage.progress), each_source(pairs)
+    model = load_model(stage.dep("speechsplit"), SpeechSplit, stage.device)
     vocoder = load_vocoder(stage.dep("vocoder"), stage.device)
-    for name, convert in converters(stage, packed, pairs, recognisers).items():
-        speak = partial(speak_mels, stage, vocoder, convert)
-        waves = keep_waves(stage.work / f"{name}.safetensors", speak)
-        versions[name] = listen_to_made(listeners, packed, pairs, waves, stage.progress)
-    metrics = count(packed, pairs, params) | {"convert/jury_ua": judge_real(listeners.jury, packed)}
-    metrics |= {f"convert/{key}": value for key, value in cosines(packed, pairs).items()}
-    for name in versions:
-        figures = figures_of(name, versions, pairs, statements)
-        metrics |= {f"convert/{name}/{key}": value for key, value in figures.items()}
+    for name, convert in unchanged(stage, packed, alone, model).items():
+        waves = dict(zip([one.source for one in alone], speak_mels(stage, vocoder, name, convert), strict=True))
+        versions[name] = listen_to_unchanged(listeners, packed, pairs, name, waves, stage.progress)
+    methods = converters(stage, packed, pairs, model, recognisers)
+    for name, convert in methods.items():
+        waves_P = speak_mels(stage, vocoder, name, convert)
+        versions[name] = listen_to_made(listeners, packed, pairs, waves_P, stage.progress)
+    metrics = count(packed, pairs) | all_figures(versions, packed, pairs, statements, list(methods))
+    metrics |= {"jury_ua": judge_real(listeners.jury, packed), "steps": float(params.steps)}
     for when, name in (("before", "source"), ("after", "optimise")):
-        metrics[f"convert/optimise/own_{when}"] = named(stage, recognisers, versions[name], pairs)
+        metrics[f"optimise/own_{when}"] = named(stage, recognisers, versions[name], pairs)
+    metrics = {f"convert/{key}": value for key, value in metrics.items()}
     stage.metrics(metrics)
     write_json(stage.out("conversion.json"), metrics)
     write_examples(stage, packed, pairs, statements, versions)
@@ -79,18 +90,25 @@ def load_listeners(stage: Stage) -> Listeners:
     )
 
 
+def unchanged(stage: Stage, packed: Packed, alone: Sequence[Pair], model: SpeechSplit) -> dict[str, Convert]:
+    """Return by name what gives a mel for each source, without a wish: what is lost before anything is changed."""
+    return {
+        "copy": lambda: [packed.clip_mel(one.source).to(stage.device) for one in alone],
+        "together": lambda: together_pairs(model, packed, alone, stage.device, stage.progress),
+    }
+
+
 def converters(
-    stage: Stage, packed: Packed, pairs: Sequence[Pair], recognisers: Sequence[nn.Module]
-) -> dict[str, Callable[[], list[Tensor]]]:
+    stage: Stage, packed: Packed, pairs: Sequence[Pair], model: SpeechSplit, recognisers: Sequence[nn.Module]
+) -> dict[str, Convert]:
     """Return by name what gives a mel for each pair."""
     params, device = stage.params(ConversionParams), stage.device
     translator = load_model(stage.dep("translator"), Translator, device)
-    model = load_model(stage.dep("speechsplit"), SpeechSplit, device)
     codegan = load_model(stage.dep("codegan"), CodeGenerator, device)
 
     def climb() -> list[Tensor]:
-        seed = stage.seed("views")
-        settings = Settings(params.steps, params.lr, seed, params.views, snapshots=0, chunk=CHUNK)
+        settings = settings_for(device, params.steps, params.lr, params.views, stage.seed("views"))
+        settings = replace(settings, snapshots=0)
         mels, belief_T = climb_pairs(
             model, recognisers, packed, pairs, settings, params.prior_weight, stage.work, device, stage.progress
         )
@@ -105,9 +123,10 @@ def converters(
     }
 
 
-def speak_mels(stage: Stage, vocoder: nn.Module, convert: Callable[[], list[Tensor]]) -> list[np.ndarray]:
-    """The sounds of what a method makes."""
-    return voice(vocoder, convert(), stage.progress)
+def speak_mels(stage: Stage, vocoder: nn.Module, name: str, convert: Convert) -> list[np.ndarray]:
+    """The sounds of what a method makes, kept in the work folder for each type of device: their bits differ."""
+    kept = stage.work / f"{name}-{stage.device.type}.safetensors"
+    return keep_waves(kept, lambda: voice(vocoder, convert(), stage.progress))
 
 
 def named(stage: Stage, recognisers: Sequence[nn.Module], version: Version, pairs: Sequence[Pair]) -> float:
@@ -115,19 +134,6 @@ def named(stage: Stage, recognisers: Sequence[nn.Module], version: Version, pair
     heard = [(sound.mel_MF, one) for sound, one in zip(version.sounds, pairs, strict=True) if sound and not one.back]
     mels, labels = [mel_MF for mel_MF, _ in heard], [one.emotion for _, one in heard]
     return accuracy_of_all(recognisers, mels, labels, stage.device)
-
-
-def count(packed: Packed, pairs: Sequence[Pair], params: ConversionParams) -> dict[str, float]:
-    """How much was converted, and what a guess would reach."""
-    back = sum(one.back for one in pairs)
-    return {
-        "convert/pairs": float(len(pairs) - back),
-        "convert/back_pairs": float(back),
-        "convert/mos_pairs": float(sum(not pairs[i].back for i in of_mos(pairs))),
-        "convert/speakers": float(len({packed.clips["speaker"].iloc[one.source] for one in pairs})),
-        "convert/steps": float(params.steps),
-        "convert/chance": 1 / packed.clips["emotion"].nunique(),
-    }
 
 
 def write_examples(

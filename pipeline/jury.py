@@ -1,6 +1,7 @@
 """Train a judge for each fold of half b on the other folds of it: what converters make of a fold, it has not heard."""
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,7 @@ def main(stage: Stage) -> None:
         return
     out = stage.out("jury")
     for fold in seats:
-        shutil.copytree(stage.work / f"fold{fold}" / "model", out / f"fold{fold}")
+        shutil.copytree(work_of(stage, fold) / "model", out / f"fold{fold}")
     write_json(out / "jury.json", {"folds": {str(fold): speakers for fold, speakers in seats.items()}})
 
 
@@ -48,9 +49,14 @@ def assign_seats(clips: "pd.DataFrame") -> dict[int, list[str]]:
     return seats
 
 
+def work_of(stage: Stage, fold: int) -> Path:
+    """The work folder of a fold's juror; what another type of device has trained there is not the same to the bit."""
+    return stage.work / f"fold{fold}-{stage.device.type}"
+
+
 def train_juror(stage: Stage, packed: Packed, fold: int) -> None:
     """Train the juror of a fold in a work folder of its own; one that is finished there stays."""
-    jury, work, device = stage.params(JuryParams), stage.work / f"fold{fold}", stage.device
+    jury, work, device = stage.params(JuryParams), work_of(stage, fold), stage.device
     model = work / "model"
     if (model / "history.json").is_file():  # written last
         return

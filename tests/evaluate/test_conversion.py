@@ -70,7 +70,9 @@ def test_mcd_is_the_rms_of_the_difference_of_smooth_spectra_in_db() -> None:
 
 def test_a_sound_has_no_distance_to_itself() -> None:
     found = compare(sound(glide()), sound(glide()))
-    assert found == {"mcd": 0, "f0_rmse": 0, "f0_correlation": pytest.approx(1), "duration_ratio": 1}
+    assert found == {
+        "mcd": 0, "f0_rmse": 0, "f0_correlation": pytest.approx(1), "duration_ratio": 1, "duration_error": 0,
+    }  # fmt: skip
 
 
 def test_mcd_grows_with_distance_and_does_not_hear_the_level() -> None:
@@ -92,6 +94,12 @@ def test_slower_speech_is_near_and_longer() -> None:
     assert found["mcd"] < 0.25 * (compare(other, real)["mcd"] or 0)
     assert found["f0_correlation"] == pytest.approx(1, abs=0.05)
     assert found["f0_rmse"] == pytest.approx(0, abs=0.6)
+
+
+def test_half_and_double_length_are_as_wrong_and_do_not_cancel() -> None:
+    real = sound(glide())
+    errors = [compare(sound(glide(stretch=stretch)), real)["duration_error"] for stretch in (0.5, 2)]
+    assert errors == [pytest.approx(math.log(2), abs=1e-3)] * 2
 
 
 def test_two_semitones_higher() -> None:

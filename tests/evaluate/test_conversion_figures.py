@@ -7,8 +7,17 @@ import pandas as pd
 import pytest
 import torch
 
+from affekt.evaluate import conversion_figures
 from affekt.evaluate.conversion import CEPSTRA, Sound
-from affekt.evaluate.conversion_figures import MOS_EVERY, Version, cosines, figures_of, of_mos
+from affekt.evaluate.conversion_figures import (
+    MOS_EVERY,
+    Version,
+    against_copy,
+    cosines,
+    figures_of,
+    listen_to_unchanged,
+    of_mos,
+)
 from affekt.evaluate.conversion_pairs import Pair
 from affekt.features.packed import Packed
 
@@ -47,25 +56,73 @@ def test_rates_of_known_verdicts(versions: dict[str, Version]) -> None:
     assert (found["happy/judge_accuracy"], found["sad/judge_accuracy"]) == (1, 0.5)
     assert found["judge_probability"] == pytest.approx((3 * 0.75 + 0.25 / 7) / 4)
     assert (found["statement_accuracy"], found["back/statement_accuracy"]) == (0.75, 1)
-    assert found["p_value"] == pytest.approx(2 / 2**3), "three rose, none fell"
     assert (found["mos"], found["back/mos"]) == (3.5, 2)
-    assert (found["mcd"], found["f0_rmse"], found["duration_ratio"]) == (0, 0, 1)
+    assert (found["mcd"], found["f0_rmse"], found["duration_ratio"], found["duration_error"]) == (0, 0, 1, 0)
     assert (found["f0_correlation_undefined"], "f0_correlation" in found) == (4, False), "one note each"
 
 
-def test_the_source_is_compared_with_the_target_and_has_no_p(versions: dict[str, Version]) -> None:
+def test_the_source_is_compared_with_the_target(versions: dict[str, Version]) -> None:
     found = figures_of("source", versions, PAIRS, STATEMENTS)
     assert found["f0_rmse"] == pytest.approx(12 * np.log2(100 / 80))
     assert found["judge_accuracy"] == 0
-    assert "p_value" not in found
     assert found["speaker_cosine"] == 1
 
 
 def test_what_the_corpus_has_for_some_pairs_counts_for_these(versions: dict[str, Version]) -> None:
     found = figures_of("another_take", versions, PAIRS, STATEMENTS)
     assert found["judge_accuracy"] == 1
-    assert found["p_value"] == 1, "one pair that rose"
     assert not [key for key in found if key.startswith("back/") and key != "back/mos"]
+
+
+def told(*right: bool) -> Version:
+    """A version of pairs to happy in which the jury hears so, or not."""
+    return version(*(sound(2 if one else 0) for one in right))
+
+
+def test_conversions_of_one_speaker_are_tested_as_one() -> None:
+    """Six speakers with seven pairs each: seven that go along tell no more than one."""
+    pairs, speakers = [PAIRS[0]] * 42, [f"s{i // 7}" for i in range(42)]
+    versions = {
+        "source": told(*[True] * 42),  # which nothing is tested against
+        "copy": told(*[False] * 42),
+        "every": told(*[True] * 42),
+        "once": told(*(i % 7 == 0 for i in range(42))),
+        "one": told(*(i < 7 for i in range(42))),
+    }
+    found = against_copy(versions, pairs, speakers, ["every", "once", "one"])
+    assert found["every/p_value"] == found["once/p_value"] == pytest.approx(2 / 2**6), "all six speakers rose"
+    assert found["one/p_value"] == 1, "one speaker rose, in whatever number of pairs"
+    assert [found[f"{name}/p_holm"] for name in ("every", "once", "one")] == [3 * 2 / 2**6, 3 * 2 / 2**6, 1]
+    assert not [key for key in found if key.startswith(("source", "copy"))]
+
+
+def test_what_is_tested_are_pairs_to_an_emotion_that_the_version_has(versions: dict[str, Version]) -> None:
+    versions["copy"] = version(*(sound(0) for _ in PAIRS))
+    speakers = [f"s{i}" for i in range(len(PAIRS))]
+    found = against_copy(versions, PAIRS, speakers, ["made"])
+    assert found["made/p_value"] == found["made/p_holm"] == pytest.approx(2 / 2**3), "three rose, none fell"
+    assert found["target/p_value"] == pytest.approx(2 / 2**4)
+    assert found["another_take/p_value"] == 1, "one pair that rose"
+    assert "target/p_holm" not in found
+
+
+def test_what_many_pairs_share_is_heard_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[int] = []
+
+    def analyse(listeners: object, waves: list[np.ndarray], folds: list[int], progress: object) -> list[Sound]:
+        heard.extend(folds)
+        return [sound(int(wave_T[0])) for wave_T in waves]
+
+    monkeypatch.setattr(conversion_figures, "analyse", analyse)
+    monkeypatch.setattr(conversion_figures, "predict_mos", lambda waves: [float(wave_T[0]) for wave_T in waves])
+    clips = pd.DataFrame({"clip_id": range(4), "fold": [5, 6, 7, 8]})
+    packed = Packed(clips, *[np.zeros(0, np.float32)] * 5, np.arange(4), np.arange(4))  # type: ignore[arg-type]
+    waves = {row: np.full(3, row, np.float32) for row in (0, 1, 2, 3)}
+    found = listen_to_unchanged(None, packed, PAIRS, "copy", waves)  # type: ignore[arg-type]
+    assert heard == [5, 6, 7, 8], "each source by the juror of its own fold"
+    assert [one and int(one.belief_E.argmax()) for one in found.sounds] == [one.source for one in PAIRS]
+    assert [wave_T is not None and int(wave_T[0]) for wave_T in found.waves] == [one.source for one in PAIRS]
+    assert found.mos == {i: PAIRS[i].source for i in of_mos(PAIRS)}
 
 
 def test_a_share_of_both_directions_is_heard_for_naturalness() -> None:

@@ -12,10 +12,12 @@ from affekt.core.seeds import numpy_rng
 from affekt.evaluate.conversion_pairs import Pair
 from affekt.evaluate.converters import (
     climb_pairs,
+    each_source,
     groups_of,
     keep_waves,
     read_utterance,
     recode_pairs,
+    together_pairs,
     translate_pairs,
     voice,
 )
@@ -75,6 +77,10 @@ def test_codes_that_are_left_alone_give_what_the_clip_alone_gives(packed: Packed
             (alone,) = cut(put_together(split, codes), frames_B)
         torch.testing.assert_close(mel_MF, alone, atol=1e-4, rtol=1e-4)
         assert mel_MF.min() >= math.log(LOG_FLOOR)
+    assert [one.source for one in each_source(PAIRS)] == [0, 3, 1]
+    together = together_pairs(split, packed, each_source(PAIRS), CPU)
+    for mel_MF, unchanged_MF in zip(together, (mels[0], mels[2], mels[3]), strict=True):
+        torch.testing.assert_close(mel_MF, unchanged_MF, atol=1e-4, rtol=1e-4)
 
 
 def test_each_wish_is_recoded_by_itself(packed: Packed, split: SpeechSplit) -> None:
@@ -107,6 +113,7 @@ def test_codes_climb_to_the_wish_and_an_ended_climb_goes_on(packed: Packed, spli
     assert [mel_MF.shape[1] for mel_MF in mels] == frames_of(packed)
     assert belief_T.shape == (5,)
     assert belief_T.isfinite().all()
+    assert all(place.name.endswith("-cpu") for place in (tmp_path / "one").iterdir()), "another device starts anew"
     again, _ = climb(tmp_path / "one")
     assert all(torch.equal(a, b) for a, b in zip(mels, again, strict=True))
     unmoved = recode_pairs(split, CodeGenerator(8, 8, channels=8).eval(), packed, PAIRS, CPU)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from affekt.core.errors import UserError
 from affekt.core.seeds import numpy_rng
 from affekt.corpora.table import EMOTIONS
+from affekt.evaluate.converters import voice
 from affekt.evaluate.disentangling import (
     ASPECTS,
     CHANGED,
@@ -309,7 +310,11 @@ def test_sounds_are_heard_as_they_are(packed: Packed) -> None:
 def test_waves_stay_within_full_scale() -> None:
     loud = nn.Module()
     loud.forward = lambda mel: torch.tensor([[-3.0, 0.5, 2.0]])  # type: ignore[method-assign]
-    assert speak(loud, torch.zeros(1, N_MELS, 1)).tolist() == [[-1.0, 0.5, 1.0]]
+    (wave_T,) = speak(loud, torch.zeros(1, N_MELS, 1))
+    assert wave_T.abs().max() <= 1
+    torch.testing.assert_close(wave_T / wave_T[0], torch.tensor([1.0, 0.5 / -3, 2 / -3]))  # quieter, not cut off
+    (spoken_T,) = voice(loud, torch.zeros(1, N_MELS, 1))  # type: ignore[arg-type]
+    assert wave_T.numpy().tobytes() == spoken_T.tobytes(), "as loud as what converters say"
 
 
 def test_a_reconstruction_is_measured_inside_the_clip(packed: Packed) -> None:

@@ -1,5 +1,6 @@
 """The stage converts clips of half b both ways, measures what it made, and writes what the page shows."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,22 @@ from affekt.core.seeds import numpy_rng
 from affekt.corpora.table import EMOTIONS
 from affekt.evaluate import conversion_figures
 from affekt.evaluate.conversion_figures import MOS_EVERY
+from affekt.evaluate.converters import read_utterance, voice
 from affekt.evaluate.jury import Jury
 from affekt.features.mel import log_mel
+from affekt.features.packed import Packed
 from affekt.models.codegan import CodeGenerator
 from affekt.models.content import ContentNetwork
-from affekt.models.io import save_model
+from affekt.models.conversion import put_together, take_apart
+from affekt.models.io import load_model, save_model
 from affekt.models.judge import RecurrentRecogniser
 from affekt.models.mel_networks import MelCNN, MelLSTM, MelWaveNet
 from affekt.models.speechsplit import SpeechSplit
 from affekt.models.translator import Translator
 from affekt.models.vocoder import IstftVocoder
+from affekt.models.vocoders import load_vocoder
+from affekt.optimise.engine import Settings
+from affekt.optimise.maximise import settings_for
 from pipeline import conversion
 
 PARAMS = ConversionParams(sources=1, speakers=12, strength=1.0, steps=2, lr=0.05, prior_weight=1.0, views=1)
@@ -45,10 +52,12 @@ NETWORKS: dict[str, tuple[type[torch.nn.Module], dict[str, Any]]] = {
     "jury/fold3": (RecurrentRecogniser, {"channels": 4}),
 }
 MADE = ("translator", "codegan", "optimise")
+UNCHANGED = ("copy", "together")
 REAL = ("source", "target", "another_take")
+VERSIONS = (*REAL, *UNCHANGED, *MADE)
 FIGURES = {
-    "mcd", "f0_rmse", "f0_correlation", "duration_ratio", "judge_accuracy", "judge_probability", "speaker_cosine",
-    "statement_accuracy", "mos",
+    "mcd", "f0_rmse", "f0_correlation", "duration_ratio", "duration_error", "judge_accuracy", "judge_probability",
+    "speaker_cosine", "statement_accuracy", "mos",
 }  # fmt: skip
 
 
@@ -99,11 +108,12 @@ def test_every_method_has_its_figures_in_both_directions(stages: tuple[FakeStage
     assert {key: metrics[f"convert/{key}"] for key in counts} == counts
     assert 0 <= metrics["convert/jury_ua"] <= 1
     assert 0 < metrics["convert/same_speaker_cosine"] <= 1
-    for name in (*REAL, *MADE):
+    for name in VERSIONS:
         found = {key.removeprefix(f"convert/{name}/") for key in metrics if key.startswith(f"convert/{name}/")}
         defined = {key.removesuffix("_undefined") for key in found}
         assert defined >= FIGURES | {f"back/{key}" for key in FIGURES} | {"calm/judge_accuracy", "happy/judge_accuracy"}
-        assert ("p_value" in found) == (name != "source")
+        assert ("p_value" in found) == (name not in ("source", "copy"))
+        assert ("p_holm" in found) == (name in MADE)
         assert ("own_after" in found) == (name == "optimise")
     assert {metrics[f"convert/target/{key}"] for key in ("mcd", "f0_rmse")} == {0}
     assert metrics["convert/source/speaker_cosine"] == pytest.approx(1, abs=1e-5)
@@ -113,7 +123,7 @@ def test_every_method_has_its_figures_in_both_directions(stages: tuple[FakeStage
 
 def test_means_over_emotions_are_those_over_pairs(stages: tuple[FakeStage, FakeStage]) -> None:
     metrics = read_json(stages[0].out("conversion.json"))
-    for name in (*REAL, *MADE):
+    for name in VERSIONS:
         each = [metrics[f"convert/{name}/{emotion}/judge_accuracy"] for emotion in ("calm", "happy")]
         assert metrics[f"convert/{name}/judge_accuracy"] == pytest.approx(np.mean(each)), "as many pairs of each"
 
@@ -121,7 +131,7 @@ def test_means_over_emotions_are_those_over_pairs(stages: tuple[FakeStage, FakeS
 def test_examples_are_of_half_b_and_judged_as_they_are_written(stages: tuple[FakeStage, FakeStage]) -> None:
     parts = stages[0].out("conversion")
     index = read_json(parts / "index.json")
-    assert index["methods"] == [*REAL, *MADE]
+    assert index["methods"] == list(VERSIONS)
     assert len(index["examples"]) == 8
     assert sum(row["direction"] == "back" for row in index["examples"]) == 4
     jury = Jury.load(stages[0].dep("jury"), torch.device("cpu"))
@@ -129,13 +139,48 @@ def test_examples_are_of_half_b_and_judged_as_they_are_written(stages: tuple[Fak
         assert row["clip_id"].startswith(row["speaker"])
         assert row["speaker"] in ("toy-02", "toy-03")
         assert (row["wanted"] == "neutral") == (row["direction"] == "back")
-        assert list(row["versions"]) == sorted((*REAL, *MADE))
+        assert list(row["versions"]) == sorted(VERSIONS)
         for version in row["versions"].values():
             sound_T = torch.from_numpy(soundfile.read(parts / version["audio"], dtype="float32")[0])
             belief_E = jury.hear([log_mel(sound_T)], [int(row["speaker"][-1])])[0]
             assert version["judge"] == pytest.approx(float(belief_E[EMOTIONS.index(row["wanted"])]), abs=2e-2)
             assert float(sound_T.abs().max()) <= 1
             assert isinstance(version["statement_kept"], bool)
+
+
+def test_unchanged_versions_are_the_source_spoken_and_the_source_taken_apart(
+    stages: tuple[FakeStage, FakeStage],
+) -> None:
+    stage, cpu = stages[0], torch.device("cpu")
+    packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
+    model = load_model(stage.dep("speechsplit"), SpeechSplit, cpu)
+    vocoder = load_vocoder(stage.dep("vocoder"), cpu)
+    row = read_json(stage.out("conversion") / "index.json")["examples"][0]
+    at = packed.clips["clip_id"].tolist().index(row["clip_id"])
+    with torch.inference_mode():
+        codes, _ = take_apart(model, [read_utterance(packed, at, cpu)])
+        together_MF = put_together(model, codes)[0, :, : packed.frames[at]]
+    for name, mel_MF in (("copy", packed.clip_mel(at)), ("together", together_MF)):
+        written_T, _ = soundfile.read(stage.out("conversion") / row["versions"][name]["audio"], dtype="float32")
+        np.testing.assert_allclose(written_T, voice(vocoder, [mel_MF])[0], atol=1e-3)
+
+
+def test_what_is_kept_between_runs_is_told_apart_by_device_and_climbs_as_the_command_does(
+    stages: tuple[FakeStage, FakeStage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = stages[0].work
+    assert {path.name for path in work.glob("*.safetensors")} == {f"{n}-cpu.safetensors" for n in (*UNCHANGED, *MADE)}
+    seen: list[Settings] = []
+
+    def climb(*args: Any) -> tuple[list[torch.Tensor], torch.Tensor]:
+        seen.append(next(one for one in args if isinstance(one, Settings)))
+        return [], torch.zeros(0)
+
+    monkeypatch.setattr(conversion, "climb_pairs", climb)
+    packed = Packed.load(stages[0].dep("prepared"), stages[0].dep("features"))
+    conversion.converters(stages[0], packed, [], None, [])["optimise"]()  # type: ignore[arg-type]
+    command = settings_for(torch.device("cpu"), PARAMS.steps, PARAMS.lr, PARAMS.views, stages[0].seed("views"))
+    assert seen == [replace(command, snapshots=0)]
 
 
 def test_a_run_that_was_ended_gives_the_same_bytes(stages: tuple[FakeStage, FakeStage]) -> None:

@@ -13,7 +13,8 @@ from toy_corpus import make_corpus
 from affekt.core.errors import UserError
 from affekt.core.files import load_table, read_json, save_array, save_table, write_json
 from affekt.core.params import DisentanglingParams, FeaturesParams
-from affekt.evaluate.disentangling import ASPECTS, CHANGED, utterance_in
+from affekt.evaluate.converters import read_utterance
+from affekt.evaluate.disentangling import ASPECTS, CHANGED
 from affekt.features.packed import Packed
 from affekt.models.content import ContentNetwork
 from affekt.models.conversion import put_together, take_apart
@@ -90,7 +91,7 @@ def test_the_reconstruction_is_that_of_each_half(stages: tuple[FakeStage, FakeSt
     for half, word in (("a", "seen"), ("b", "unseen")):
         errors = []
         for row in np.flatnonzero(packed.clips["half"] == half):
-            own = utterance_in(packed, int(row), torch.device("cpu"))
+            own = read_utterance(packed, int(row), torch.device("cpu"))
             with torch.no_grad():
                 codes, _ = take_apart(model, [own])
                 mel_MF = put_together(model, codes)[0, :, : own.mel_MF.shape[1]]

@@ -89,6 +89,7 @@ def test_a_run_that_was_ended_goes_on_with_the_fold_that_it_was_at(
             jury.main(ended)  # type: ignore[arg-type]
     jury.main(ended)  # type: ignore[arg-type]
     assert len(jobs) == 2, "each fold was trained once"
+    assert {path.name for path in ended.work.iterdir()} == {"fold2-cpu", "fold3-cpu"}, "another device starts anew"
     assert ended.bytes_of_outs() == whole.bytes_of_outs()
     assert {name for _, step in whole.logged for name in _} >= {"fold2/recognise/loss", "fold3/recognise/loss"}
 

@@ -40,9 +40,14 @@ def test_rows_have_the_columns_of_their_table_and_the_best_is_bold() -> None:
     assert "| **Translator**" in rows
     assert len([row for row in rows if row.startswith("| ")]) == 1 + len(CONVERTED)
     assert rows["| **Translator**"] == (
-        "| **Translator** | 55 % (40–69) | 0.001 | 7.00 | 5.00 | 0.10 | 0.84 | **0.800** | **95.0 %** | 3.55 | 50 % |"
+        "| **Translator** | 55 % (40–69) | 0.009 | 5.00 | 3.00 | 0.30 | 0.92 | 0.24 | **0.800** | **95.0 %** | 3.65 | "
+        "50 % |"
     )
-    assert " | 4.00 (3 undefined) | " in rows["| CodeGAN"]
+    assert "| Source through the vocoder | 20 % (10–35) |  | 7.00 |" in conversion
+    assert "| Source taken apart and together | 18 %" in conversion
+    assert "sign-flip test over speakers" in conversion
+    assert "McNemar" not in conversion
+    assert " | 2.00 (3 undefined) | " in rows["| CodeGAN"]
     assert "| Pitch | 5 % | **90 %** | 5 % | 5 % |" in disentangling
 
 

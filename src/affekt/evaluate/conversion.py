@@ -42,10 +42,14 @@ class Listeners:
 
     def statement(self, name: str) -> int:
         """Return the index of a statement; UserError where the content network has not learned it."""
-        if name not in self.statements:
-            known = ", ".join(self.statements)
-            raise UserError(f"models/content_a does not know statement {name!r}, only {known}; retrain it")
-        return self.statements.index(name)
+        return index_of_statement(self.statements, name)
+
+
+def index_of_statement(known: Sequence[str], name: str) -> int:
+    """Return the index of a statement among those that the content network tells apart; UserError where it is none."""
+    if name not in known:
+        raise UserError(f"models/content_a does not know statement {name!r}, only {', '.join(known)}; retrain it")
+    return list(known).index(name)
 
 
 @dataclass(frozen=True)
@@ -127,19 +131,23 @@ def align(made_FD: np.ndarray, real_FD: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def compare(made: Sound, real: Sound) -> dict[str, float | None]:
-    """Lay a sound beside a real one that says the same: `mcd`, `f0_rmse`, `f0_correlation`, `duration_ratio`.
+    """Lay a sound beside a real one that says the same.
 
-    Mel-cepstral distortion in dB (Kubichek 1993) is a mean over the path of dynamic time warping; on its steps that are
-    voiced in both the f0 are compared, in semitones and by the correlation of their logarithms. None where too few are.
+    `mcd`, mel-cepstral distortion in dB (Kubichek 1993), is a mean over the path of dynamic time warping; on its steps
+    that are voiced in both the f0 are compared, `f0_rmse` in semitones and `f0_correlation` of their logarithms: None
+    where too few are. `duration_ratio` is the length over that of the real one, `duration_error` how far its logarithm
+    is from 0: ratios of 1/2 and 2 have a mean near 1, and are both as wrong.
     """
     path_L2, distance_L = align(made.cepstrum_FD, real.cepstrum_FD)
     mcd = float(10 / math.log(10) * math.sqrt(2) * distance_L.mean())
     rmse, correlation = compare_f0(made.f0_F[path_L2[:, 0]], real.f0_F[path_L2[:, 1]])
+    ratio = made.samples / real.samples
     return {
         "mcd": mcd,
         "f0_rmse": rmse,
         "f0_correlation": correlation,
-        "duration_ratio": made.samples / real.samples,
+        "duration_ratio": ratio,
+        "duration_error": abs(math.log(ratio)),
     }
 
 

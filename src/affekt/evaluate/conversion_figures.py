@@ -3,7 +3,7 @@
 Axes: P pairs, V of embeddings.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,16 @@ from affekt.core.progress import Progress, quiet
 from affekt.corpora.table import EMOTIONS
 from affekt.evaluate.conversion import Listeners, Sound, analyse, cosine, describe
 from affekt.evaluate.conversion_pairs import Pair
-from affekt.evaluate.proportions import mcnemar
+from affekt.evaluate.gender import compare_speakers
+from affekt.evaluate.proportions import holm
 from affekt.evaluate.vocoding import predict_mos, summarise
 from affekt.features.packed import Packed
 
-MOS_EVERY = (
-    4  # pairs: naturalness costs more to predict than all other measures; 4 shares no factor with 7 or 5 emotions
-)
+# Pairs: naturalness costs more to predict than all other measures; 4 shares no factor with 7 or 5 emotions.
+MOS_EVERY = 4
+UNCHANGED = ("source", "copy")  # as recorded, and through the vocoder: against the latter methods are tested
+
+Rows = Mapping[str, Sequence[int | None]]  # by version, the clip that stands for each pair
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,29 @@ def listen_to_real(
     listeners: Listeners, packed: Packed, pairs: Sequence[Pair], progress: Progress = quiet
 ) -> dict[str, Version]:
     """Return the recordings of the pairs as versions: `source`, `target` and, where there is any, `another_take`."""
-    rows_of: dict[str, list[int | None]] = {
+    rows_of: Rows = {
         "source": [one.source for one in pairs],
         "target": [one.target for one in pairs],
         "another_take": [one.another for one in pairs],
     }
+    waves = {row: packed.waveform(row) for chosen in rows_of.values() for row in chosen if row is not None}
+    return lay_out(listeners, packed, pairs, rows_of, waves, progress)
+
+
+def listen_to_unchanged(
+    listeners: Listeners, packed: Packed, pairs: Sequence[Pair], name: str, waves: Mapping[int, np.ndarray],
+    progress: Progress = quiet,
+) -> Version:  # fmt: skip
+    """Return as a version what stands for a source whatever is wished of it; `waves` by row of the source."""
+    return lay_out(listeners, packed, pairs, {name: [one.source for one in pairs]}, waves, progress)[name]
+
+
+def lay_out(
+    listeners: Listeners, packed: Packed, pairs: Sequence[Pair], rows_of: Rows, waves: Mapping[int, np.ndarray],
+    progress: Progress,
+) -> dict[str, Version]:  # fmt: skip
+    """Return versions of waveforms by row of the clip that each stands for; what many pairs share is heard once."""
     rows = sorted({row for chosen in rows_of.values() for row in chosen if row is not None})
-    waves = {row: packed.waveform(row) for row in rows}
     folds = packed.clips["fold"].iloc[rows].tolist()
     sounds = dict(zip(rows, analyse(listeners, [waves[row] for row in rows], folds, progress), strict=True))
     asked = of_mos(pairs)
@@ -75,10 +94,39 @@ def of_mos(pairs: Sequence[Pair]) -> list[int]:
     return [i for those in directions for i in those[::MOS_EVERY]]
 
 
+def count(packed: Packed, pairs: Sequence[Pair]) -> dict[str, float]:
+    """Return how much was converted, and what a guess would reach."""
+    back = sum(one.back for one in pairs)
+    return {
+        "pairs": float(len(pairs) - back),
+        "back_pairs": float(back),
+        "mos_pairs": float(sum(not pairs[i].back for i in of_mos(pairs))),
+        "speakers": float(len(set(speakers_of(packed, pairs)))),
+        "chance": 1 / packed.clips["emotion"].nunique(),
+    }
+
+
+def speakers_of(packed: Packed, pairs: Sequence[Pair]) -> list[str]:
+    """Return who speaks each pair."""
+    return [str(packed.clips["speaker"].iloc[one.source]) for one in pairs]
+
+
+def all_figures(
+    versions: dict[str, Version], packed: Packed, pairs: Sequence[Pair], statements_P: Sequence[int],
+    methods: Sequence[str],
+) -> dict[str, float]:  # fmt: skip
+    """Return the scale of cosines and, as `<version>/<figure>`, the figures and tests of all versions."""
+    found = cosines(packed, pairs) | against_copy(versions, pairs, speakers_of(packed, pairs), methods)
+    for name in versions:
+        figures = figures_of(name, versions, pairs, statements_P)
+        found |= {f"{name}/{key}": value for key, value in figures.items()}
+    return found
+
+
 def figures_of(
     name: str, versions: dict[str, Version], pairs: Sequence[Pair], statements_P: Sequence[int]
 ) -> dict[str, float]:
-    """Return the figures of a version: means, `back/` means, `<emotion>/judge_accuracy`; `p_value` against `source`."""
+    """Return the figures of a version: means, `back/` means and `<emotion>/judge_accuracy`."""
     sounds, source, target = (versions[key].sounds for key in (name, "source", "target"))
     rows: dict[int, dict[str, float | None]] = {}
     for i, (made, one) in enumerate(zip(sounds, pairs, strict=True)):
@@ -97,11 +145,26 @@ def figures_of(
     for label in sorted({pairs[i].emotion for i in there}):
         right = [rows[i]["judge_accuracy"] for i in there if pairs[i].emotion == label]
         figures[f"{EMOTIONS[label]}/judge_accuracy"] = float(np.mean([value for value in right if value is not None]))
-    if name != "source" and there:
-        figures["p_value"] = mcnemar(
-            *([is_named(sounds_P[i], pairs[i]) for i in there] for sounds_P in (source, sounds))
-        )
     return figures
+
+
+def against_copy(
+    versions: Mapping[str, Version], pairs: Sequence[Pair], speaker_P: Sequence[str], methods: Sequence[str]
+) -> dict[str, float]:
+    """Return `<version>/p_value`: is the wish heard more or less often in it than in `copy`, the vocoded source?
+
+    By the exact sign-flip test over speakers, of pairs to an emotion: one source stands in many pairs and one speaker
+    in more, which say the same again. `<method>/p_holm` is adjusted for the number of methods.
+    """
+    found: dict[str, float] = {}
+    for name in (name for name in versions if name not in UNCHANGED):
+        sounds, copies = versions[name].sounds, versions["copy"].sounds
+        there = [i for i, one in enumerate(pairs) if not one.back and sounds[i] is not None]
+        if there:
+            right, before = (np.array([is_named(x_P[i], pairs[i]) for i in there]) for x_P in (sounds, copies))
+            found[f"{name}/p_value"] = compare_speakers(right, before, [speaker_P[i] for i in there])["p_value"]
+    adjusted = holm([found[f"{name}/p_value"] for name in methods])
+    return found | {f"{name}/p_holm": p for name, p in zip(methods, adjusted, strict=True)}
 
 
 def is_named(sound: Sound | None, one: Pair) -> bool:

@@ -30,6 +30,18 @@ def read_utterance(packed: Packed, row: int, device: torch.device) -> Utterance:
     return utterance_of(packed.mel[span], packed.f0[span], packed.speaker[row], device)
 
 
+def each_source(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return one pair of every source, which is the same in all of them."""
+    return list({one.source: one for one in pairs}.values())
+
+
+def together_pairs(
+    model: SpeechSplit, packed: Packed, pairs: Sequence[Pair], device: torch.device, progress: Progress = quiet
+) -> list[Tensor]:
+    """Return a raw log mel for each pair, of codes that are left as they are: where recoding and climbing start."""
+    return convert_codes(model, packed, pairs, device, lambda codes, *_: codes, progress)
+
+
 def translate_pairs(
     translator: Translator, packed: Packed, pairs: Sequence[Pair], strength: float, device: torch.device,
     progress: Progress = quiet,
@@ -67,7 +79,7 @@ def climb_pairs(
     scores: list[Tensor] = []
 
     def convert(codes: Codes, frames_B: Tensor, label_B: Tensor, name: str) -> Codes:
-        place = work / name
+        place = work / f"{name}-{device.type}"  # another device climbs to other bits
         place.mkdir(parents=True, exist_ok=True)
         climbed, way = optimise_codes(model, recognisers, codes, frames_B, label_B, settings, prior_weight, place)
         scores.append(belief_of(way))

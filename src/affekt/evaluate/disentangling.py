@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from affekt.core.errors import UserError
+from affekt.evaluate.conversion import index_of_statement
+from affekt.evaluate.converters import read_utterance
 from affekt.evaluate.vocoding import summarise
 from affekt.features.f0 import track_f0
 from affekt.features.mel import log_mel
@@ -23,8 +25,9 @@ from affekt.features.packed import Packed
 from affekt.features.retiming import read_frames
 from affekt.features.speaker import SpeakerEncoder, embed_speakers
 from affekt.models.content import ContentNetwork
-from affekt.models.conversion import Utterance, put_together, take_apart, utterance_of
+from affekt.models.conversion import Utterance, put_together, take_apart
 from affekt.models.speechsplit import Codes, SpeechSplit
+from affekt.optimise.resynthesis import fit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,12 +111,6 @@ def _differ(columns: dict[str, np.ndarray], a: int, b: int) -> bool:
     return all(columns[key][a] != columns[key][b] for key in ("speaker", "emotion", "statement"))
 
 
-def utterance_in(packed: Packed, row: int, device: torch.device) -> Utterance:
-    """Return a clip of a packed corpus."""
-    span = packed.span(row)
-    return utterance_of(packed.mel[span], packed.f0[span], packed.speaker[row], device)
-
-
 def stretched(utterance: Utterance, frames: int) -> Utterance:
     """Return the utterance at another tempo, evenly; f0 and where there is none are read at the nearest frame."""
     time_G = np.linspace(0, len(utterance.f0_F) - 1, frames)
@@ -133,8 +130,9 @@ def exchange(model: SpeechSplit, a: Utterance, b: Utterance) -> Tensor:
 
 @torch.inference_mode()
 def speak(vocoder: nn.Module, mel_BMF: Tensor) -> Tensor:
-    """Return waveforms (B, T) in [-1, 1] of mels of one length, (F - 1) hops each."""
-    return vocoder(mel_BMF).clamp(-1, 1)
+    """Return waveforms (B, T) of mels of one length, (F - 1) hops each; one that would clip is quieter as a whole."""
+    wave_BT = vocoder(mel_BMF)
+    return torch.stack([torch.from_numpy(fit(wave_T)[0]) for wave_T in wave_BT.cpu().numpy()]).to(wave_BT.device)
 
 
 @torch.inference_mode()
@@ -224,20 +222,14 @@ def measure_pair(
 
     `names`: the statements that the content network tells apart; UserError where one of the pair is not among them.
     """
-    a, lender = (utterance_in(packed, row, device) for row in pair)
+    a, lender = (read_utterance(packed, row, device) for row in pair)
     b = stretched(lender, len(a.f0_F))
-    said = [_index_of(names, str(packed.clips["statement"].iloc[row])) for row in pair]
+    said = [index_of_statement(names, str(packed.clips["statement"].iloc[row])) for row in pair]
     true_a, true_b = (as_sound(one, at, len(names)) for one, at in zip((a, b), said, strict=True))
     wave_VT = speak(ears.vocoder, exchange(model, a, b))
     outcomes = dict(zip(CHANGED, hear(ears, wave_VT), strict=True))
     figures = {changed: compare(outcome, true_a, true_b) for changed, outcome in outcomes.items()}
     return Exchanged(dict(zip(CHANGED, wave_VT.cpu().numpy(), strict=True)), figures)
-
-
-def _index_of(names: Sequence[str], statement: str) -> int:
-    if statement not in names:
-        raise UserError(f"models/content_a does not know statement {statement!r}, only {', '.join(names)}; retrain it")
-    return list(names).index(statement)
 
 
 def summarise_pairs(found: Sequence[Exchanged]) -> dict[str, float]:
@@ -256,7 +248,7 @@ def measure_reconstruction(
     """Return `mel_l1_<word>` in nepers, inside the clips, and `f0_correlation_<word>` of what is spoken of the mel."""
     figures: list[dict[str, float | None]] = []
     for row in rows:
-        own = utterance_in(packed, row, device)
+        own = read_utterance(packed, row, device)
         codes, _ = take_apart(model, [own])
         mel_MF = put_together(model, codes)[0, :, : len(own.f0_F)]
         wave_T = speak(ears.vocoder, mel_MF[None])[0].cpu().numpy()

@@ -18,7 +18,7 @@ def converting_blocks(results: Mapping[str, Any]) -> list[str]:
 
 
 def conversion_table(values: Values) -> str:
-    """Every converter beside the recording as it is and the real one, and in one column back to neutral."""
+    """Every converter beside the recording, as it is and vocoded, and the real one; in one column back to neutral."""
     pairs, speakers = (round(values[f"convert/{key}"]) for key in ("pairs", "speakers"))
     heads = [f"{column.name}, {column.unit}" for column in conversion.COLUMNS]
     what = f"{pairs} neutral recordings of {speakers} unseen speakers to an emotion"
@@ -39,8 +39,9 @@ def conversion_table(values: Values) -> str:
     scale = (
         f"The jury (networks of the other folds of half b, in no loss) reaches {jury:.3f} UA on real clips, chance is "
         f"{chance:.3f}. Speaker cosine to the recording: {same:.3f} is the same speaker in the wanted "
-        f"emotion{others}. MCD, f0 and duration are against the real recording; MOS is of every fourth. p: McNemar's "
-        "exact test against the recording as it is."
+        f"emotion{others}. MCD, f0 and duration are against the real recording, the duration error being the mean "
+        "absolute logarithm of the ratio; MOS is of every fourth. p: exact sign-flip test over speakers against the "
+        f"source through the vocoder, adjusted for {len(conversion.METHODS)} converters after Holm."
     )
     return "\n".join([*lines, "", scale])
 

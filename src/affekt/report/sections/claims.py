@@ -14,7 +14,7 @@ ACTIVATIONS = ("activation_before", "activation_after")
 ON_PRIOR_PERCENTILES = (1.0, 99.0)  # shorter or longer than these shares of random latents has left the prior
 MASKED_SHARE = 0.5  # of clips, at least, that a mask brings to the wanted emotion
 STATEMENT_KEPT = 0.9  # of the statements that are recognised in the recordings
-CONVERTED_TIMES = 2.0  # as often as in the recording as it is the jury hears the wish in what the best converter makes
+CONVERTED_TIMES = 2.0  # as often as in the recording, vocoded or not, the jury hears the wish after the best converter
 GENDER_AS_WISHED = 0.95  # of new voices
 HEARD_AS_WISHED = 0.6  # of what the judge hears rightly in real clips of speakers that it does not know
 
@@ -211,12 +211,13 @@ def _conversion(values: Values) -> list[Claim]:
     """What the converter does that the jury believes most: emotion, voice and statement."""
     best = conversion.best_method(values)
     name = f"The {conversion.VERSIONS[best]}" if best != "optimise" else "Optimising the codes"
-    heard, beside = (values[f"convert/{version}/judge_accuracy"] for version in (best, "source"))
-    p = values[f"convert/{best}/p_value"]
+    heard, source, copy = (values[f"convert/{version}/judge_accuracy"] for version in (best, "source", "copy"))
+    beside, p = max(source, copy), values[f"convert/{best}/p_holm"]
     emotion = Claim(
         f"{name}, of all converters what the jury believes most, lets it hear the wanted emotion at least "
-        f"{CONVERTED_TIMES:g} times as often as in the recording as it is",
-        f"{percent(heard)} against {percent(beside)}, p {p_value(p)}",
+        f"{CONVERTED_TIMES:g} times as often as in the recording, as it is or through the vocoder",
+        f"{percent(heard)} against {percent(source)} as it is and {percent(copy)} through the vocoder; p {p_value(p)} "
+        "against the latter (sign flips over speakers, Holm over the converters)",
         heard > beside and heard >= CONVERTED_TIMES * beside and p < SIGNIFICANT,
     )
     kept, real = (values[f"convert/{version}/statement_accuracy"] for version in (best, "target"))

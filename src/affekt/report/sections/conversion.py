@@ -19,6 +19,8 @@ from affekt.report.values import Values, number, percent
 METHODS = ("translator", "codegan", "optimise")
 VERSIONS = {
     "source": "The recording as it is",
+    "copy": "Source through the vocoder",
+    "together": "Source taken apart and together",
     "translator": "Translator",
     "codegan": "CodeGAN",
     "optimise": "Optimised codes",
@@ -42,20 +44,24 @@ class Column:
     name: str
     unit: str
     digits: int | None
-    better: str
+    better: str  # "lower", "higher" or, where a mean does not rank, "none"
 
 
 COLUMNS = (
     Column("mcd", "MCD", "dB", 2, "lower"),
     Column("f0_rmse", "f0 RMSE", "semitones", 2, "lower"),
     Column("f0_correlation", "f0", "correlation", 2, "higher"),
-    Column("duration_ratio", "Duration", "ratio", 2, "one"),
+    Column("duration_ratio", "Duration", "ratio", 2, "none"),  # half and double length average to about 1
+    Column("duration_error", "Duration error", "of ln ratio", 2, "lower"),
     Column("speaker_cosine", "Speaker", "cosine", 3, "higher"),
     Column("statement_accuracy", "Statement", "recognised", None, "higher"),
     Column("mos", "MOS", "predicted", 2, "higher"),
 )
 # What a recording has of itself is so by definition and measures nothing.
-GIVEN = {"source": {"speaker_cosine"}, "target": {"mcd", "f0_rmse", "f0_correlation", "duration_ratio"}}
+GIVEN = {
+    "source": {"speaker_cosine"},
+    "target": {"mcd", "f0_rmse", "f0_correlation", "duration_ratio", "duration_error"},
+}
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def rows_of(values: Values, back: bool = False) -> list[dict[str, Any]]:
             "name": VERSIONS[version],
             "heard": share,
             "interval": wilson_interval(round(share * pairs), pairs),
-            "p": values.find(f"convert/{version}{ending}/p_value") if version in METHODS else None,
+            "p": values[f"convert/{version}/p_holm"] if version in METHODS and not back else None,
             "cells": [_cell(c, found[version][c.key], version == bests[c.key]) for c in COLUMNS],
         })  # fmt: skip
     return rows
@@ -108,14 +114,13 @@ def _measured(values: Values, version: str, ending: str, key: str) -> Measured |
 
 
 def _best(column: Column, found: Mapping[str, Measured | None]) -> str | None:
-    """The method with the best figure; none where no sound has one."""
+    """The method with the best figure; none where no sound has one, or where the figure does not rank."""
 
     def rank(method: str) -> tuple[float, float]:
         one = found[method]
-        if one is None or one.mean is None:
+        if one is None or one.mean is None or column.better == "none":
             return -math.inf, 0.0
-        away = abs(math.log(max(one.mean, 1e-9))) if column.better == "one" else one.mean
-        return -one.undefined, away if column.better == "higher" else -away
+        return -one.undefined, one.mean if column.better == "higher" else -one.mean
 
     best = max(found, key=rank)
     return best if math.isfinite(rank(best)[0]) else None
@@ -148,6 +153,7 @@ def build(sources: Sources, assets: Assets, values: Values, emotions: list[str],
         "best_name": VERSIONS[best],
         "best_heard": values[f"convert/{best}/judge_accuracy"],
         "source_heard": values["convert/source/judge_accuracy"],
+        "copy_heard": values["convert/copy/judge_accuracy"],
         "target_heard": values["convert/target/judge_accuracy"],
         "how": HOW,
         "columns": COLUMNS,
