@@ -1,5 +1,7 @@
 """Measure the voices that VoiceGAN draws, let recordings be spoken in some of them, and flatten the melody of others.
 
+Each voice speaks a woman's and a man's recording: what a decoder keeps of the recording is not taken for the voice.
+
 Axes: B voices, E numbers of an embedding, M mel bands, F frames, T samples.
 """
 
@@ -19,6 +21,7 @@ from affekt.core.stage import Stage, run
 from affekt.corpora.table import GENDERS
 from affekt.corpora.wav import write_wav
 from affekt.evaluate.clips import pick_clips
+from affekt.evaluate.converters import read_utterance, voice
 from affekt.evaluate.vocoding import summarise
 from affekt.evaluate.voices import (
     Spoken,
@@ -28,19 +31,13 @@ from affekt.evaluate.voices import (
     measure_voices,
     median_or_none,
     nearest,
+    split,
+    without,
 )
 from affekt.features.f0 import track_f0
 from affekt.features.packed import Packed
 from affekt.features.speaker import SpeakerEncoder, embed_speakers, load_encoder
-from affekt.models.conversion import (
-    Utterance,
-    cut,
-    flatten_melody,
-    put_together,
-    take_apart,
-    utterance_of,
-    with_speaker,
-)
+from affekt.models.conversion import cut, flatten_melody, put_together, take_apart, with_speaker
 from affekt.models.io import load_model
 from affekt.models.speechsplit import Codes, SpeechSplit
 from affekt.models.vocoders import load_vocoder
@@ -53,26 +50,38 @@ if TYPE_CHECKING:
 HALF = "b"  # of the speakers: no network has heard them
 CALM = ("neutral", "calm")  # their melody moves little: it is not flattened, and what is spoken in other voices is so
 FLATTENED = 16  # clips whose melody is flattened
-SHOWN, SHOWN_FLAT = 8, 4  # sounds that are kept
+SHOWN, SHOWN_CROSSED = 4, 1  # voices of each gender whose sounds are kept: in the recording of theirs, of the other
+SHOWN_FLAT = 4
 
 
 @dataclass(frozen=True)
 class Studio:
     """What takes recordings apart, brings codes to sound, and hears the sound."""
 
-    split: SpeechSplit
+    model: SpeechSplit
     vocoder: nn.Module
     encoder: SpeakerEncoder
     features: FeaturesParams
 
+    @torch.inference_mode()
     def take_apart(self, packed: Packed, row: int) -> tuple[Codes, Tensor]:
         """Return the codes of a clip and its frames (1,)."""
-        return take_apart(self.split, [utterance_of_clip(packed, row).to(next(self.split.parameters()).device)])
+        return take_apart(self.model, [read_utterance(packed, row, next(self.model.parameters()).device)])
 
+    @torch.inference_mode()
     def speak(self, codes: Codes, frames_B: Tensor) -> np.ndarray:
-        """Put the codes of a clip together and return its waveform (T,)."""
-        (mel_MF,) = cut(put_together(self.split, codes), frames_B)
-        return self.vocoder(mel_MF[None])[0].cpu().numpy()
+        """Put the codes of a clip together and return its waveform (T,), which does not clip: it is as it is kept."""
+        (wave_T,) = voice(self.vocoder, cut(put_together(self.model, codes), frames_B))
+        return wave_T
+
+    def speak_in(self, codes: Codes, frames_B: Tensor, voice_BE: np.ndarray) -> list[np.ndarray]:
+        """Let a clip be spoken in voices (B, E)."""
+        voices_BE = torch.tensor(voice_BE, device=frames_B.device)
+        return [self.speak(with_speaker(codes, voice_E[None]), frames_B) for voice_E in voices_BE]
+
+    def embed(self, waves: list[np.ndarray]) -> np.ndarray:
+        """Embed the voices of sounds, (B, E)."""
+        return embed_speakers(self.encoder, waves)
 
     def f0(self, wave_T: np.ndarray) -> np.ndarray:
         """Track f0 in Hz, 0 where unvoiced, (F,)."""
@@ -84,20 +93,25 @@ def main(stage: Stage) -> None:
     acted = Packed.load(stage.dep("prepared"), stage.dep("features"))
     read = Packed.load(stage.dep("reading_prepared"), stage.dep("reading_features"))
     heard, unheard = (Voices.of_half([acted, read], half) for half in ("a", "b"))
-    studio, classifier = open_studio(stage), fit_gender(unheard)
+    sources = sources_of(acted.clips)
+    studio, classifier = open_studio(stage), fit_gender(without(unheard, list(acted.clips["speaker"].iloc[sources])))
     drawn_BE, gender_B = draw(stage, params.samples)
     rows = measure_voices(drawn_BE, gender_B, heard, unheard, classifier)
     parts = stage.out("voices")
     parts.mkdir(parents=True)
     index: dict[str, Any] = {"sources": [], "voices": []}
-    spoken = []
-    for gender in stage.progress(range(len(GENDERS)), "voices", total=len(GENDERS)):
-        wished_BE = drawn_BE[: params.decoded][gender_B[: params.decoded] == gender]
-        row = source_of(acted.clips, GENDERS[gender])
-        one, waves = speak_as(studio, acted, row, wished_BE, gender)
-        spoken.append(one)
-        write_voices(parts, index, acted, row, one, waves, heard)
-    rows |= {f"decoded/{key}": value for key, value in measure_spoken(spoken, classifier).items()}
+    spoken, own = [], []
+    for row in stage.progress(sources, "voices", total=len(sources)):
+        codes, frames_B = studio.take_apart(acted, row)
+        own.append(studio.embed(studio.speak_in(codes, frames_B, own_voices(acted, row, params.decoded // 2))))
+        audio = write_source(parts, index, acted, row)
+        for gender, wished_BE in enumerate(split(drawn_BE[: params.decoded], gender_B[: params.decoded])):
+            waves = studio.speak_in(codes, frames_B, wished_BE)
+            f0_hz = [median_or_none(studio.f0(wave_T)) for wave_T in waves]
+            source = GENDERS.index(acted.clips["gender"].iloc[row])
+            spoken.append(Spoken(source, gender, wished_BE, studio.embed(waves), f0_hz))
+            write_voices(parts, index, audio, spoken[-1], waves, heard)
+    rows |= {f"decoded/{key}": value for key, value in measure_spoken(spoken, own, classifier).items()}
     index["source"] = index["sources"][0]
     index["fake_neutral"], deviations = flatten(studio, acted, params.flatten, parts)
     rows |= {f"fake_neutral/{key}": value for key, value in deviations.items()}
@@ -110,9 +124,9 @@ def main(stage: Stage) -> None:
 
 def open_studio(stage: Stage) -> Studio:
     """Load the networks by which recordings are spoken anew, and the encoder that hears voices."""
-    split = load_model(stage.dep("speechsplit"), SpeechSplit, stage.device)
+    model = load_model(stage.dep("speechsplit"), SpeechSplit, stage.device)
     vocoder = load_vocoder(stage.dep("vocoder"), stage.device)
-    return Studio(split, vocoder, load_encoder(stage.device), stage.params(FeaturesParams))
+    return Studio(model, vocoder, load_encoder(stage.device), stage.params(FeaturesParams))
 
 
 @torch.inference_mode()
@@ -124,52 +138,46 @@ def draw(stage: Stage, count: int) -> tuple[np.ndarray, np.ndarray]:
     return network(latent_BL.to(stage.device), gender_B.to(stage.device)).cpu().numpy(), gender_B.numpy()
 
 
-def source_of(clips: "pd.DataFrame", gender: str) -> int:
-    """Choose the row of an unheard speaker's clip to be spoken in voices of a gender: the nearest register.
+def sources_of(clips: "pd.DataFrame") -> list[int]:
+    """Choose the rows of unheard speakers' clips to be spoken in other voices: a woman's and a man's.
 
-    It is calm and of that gender, where the corpus has such.
+    They are calm, where the corpus has such; one alone of a corpus of one gender.
     """
     left = clips[clips["half"] == HALF]
-    for wanted in (left["gender"] == gender, left["emotion"].isin(CALM)):
-        left = left[wanted[left.index]] if wanted[left.index].any() else left
-    return int(pick_clips(left, 1, HALF).index[0])
+    rows = []
+    for gender in GENDERS:
+        of_gender = left[left["gender"] == gender]
+        calm = of_gender[of_gender["emotion"].isin(CALM)]
+        rows += list(pick_clips(calm if len(calm) else of_gender, 1, HALF).index)
+    return [int(row) for row in rows]
 
 
-@torch.inference_mode()
-def speak_as(
-    studio: Studio, acted: Packed, row: int, wished_BE: np.ndarray, gender: int
-) -> tuple[Spoken, list[np.ndarray]]:
-    """Let a clip be spoken in wished voices, and in that of its speaker as other clips have it; with the sounds."""
-    codes, frames_B = studio.take_apart(acted, row)
-
-    def in_voices(voice_BE: np.ndarray) -> list[np.ndarray]:
-        return [
-            studio.speak(with_speaker(codes, voice_E[None]), frames_B)
-            for voice_E in torch.from_numpy(voice_BE).to(frames_B.device)
-        ]
-
+def own_voices(acted: Packed, row: int, count: int) -> np.ndarray:
+    """Return the voice of a clip's speaker as `count` of the speaker's clips have it, two at least, (B, E)."""
     mine = acted.clips[acted.clips["speaker"] == acted.clips["speaker"].iloc[row]]
-    own = pick_clips(mine, max(2, len(wished_BE)), HALF).index.to_numpy()
-    waves, own_waves = in_voices(wished_BE), in_voices(np.array(acted.speaker[own]))
-    heard_BE, own_NE = (embed_speakers(studio.encoder, sounds) for sounds in (waves, own_waves))
-    f0_hz = [median_or_none(studio.f0(wave_T)) for wave_T in waves]
-    return Spoken(gender, wished_BE, heard_BE, own_NE, f0_hz), waves
+    return np.array(acted.speaker[pick_clips(mine, max(2, count), HALF).index.to_numpy()])
+
+
+def write_source(parts: Path, index: dict[str, Any], acted: Packed, row: int) -> str:
+    """Write a recording that is spoken in other voices, and name its file."""
+    clip = acted.clips.iloc[row]
+    audio = f"source-{clip['gender']}.wav"
+    write_wav(parts / audio, acted.waveform(row))
+    index["sources"].append({"clip_id": clip["clip_id"], "audio": audio, "gender": clip["gender"]})
+    return audio
 
 
 def write_voices(
-    parts: Path, index: dict[str, Any], acted: Packed, row: int, spoken: Spoken, waves: list[np.ndarray], heard: Voices
+    parts: Path, index: dict[str, Any], audio: str, spoken: Spoken, waves: list[np.ndarray], heard: Voices
 ) -> None:
-    """Write a recording and how some voices speak it, each with the real voice that is nearest to the wished one."""
-    gender, clip = GENDERS[spoken.gender], acted.clips.iloc[row]
-    audio = f"source-{gender}.wav"
-    write_wav(parts / audio, acted.waveform(row))
-    index["sources"].append({"clip_id": clip["clip_id"], "audio": audio, "gender": clip["gender"]})
+    """Write how some voices speak a recording, each with the real voice that is nearest to the wished one."""
+    gender, crossed = GENDERS[spoken.gender], spoken.gender != spoken.source
     distance_B, row_B = nearest(spoken.wished_BE, heard)
-    for i, wave_T in enumerate(waves[: SHOWN // len(GENDERS)]):
-        name = f"voice-{gender}{i + 1}.wav"
+    for i, wave_T in enumerate(waves[: SHOWN_CROSSED if crossed else SHOWN]):
+        name = f"voice-{gender}{i + 1}{'-crossed' if crossed else ''}.wav"
         write_wav(parts / name, wave_T)
         near = {"nearest_speaker": str(heard.speaker_N[row_B[i]]), "nearest_cosine": float(1 - distance_B[i])}
-        index["voices"].append({"audio": name, "gender": gender, "source": audio} | near)
+        index["voices"].append({"audio": name, "gender": gender, "number": i + 1, "source": audio} | near)
 
 
 @torch.inference_mode()
@@ -197,12 +205,6 @@ def flatten(studio: Studio, acted: Packed, factor: float, parts: Path) -> tuple[
             files = {when: f"{name}-{when}.wav" for when in sounds}
             shown.append({"clip_id": name} | files | {f"f0_{when}": value for when, value in moved.items()})
     return shown, summarise(deviations)
-
-
-def utterance_of_clip(packed: Packed, row: int) -> Utterance:
-    """Take a clip as converters take it."""
-    span = packed.span(row)
-    return utterance_of(packed.mel[span], packed.f0[span], packed.speaker[row], torch.device("cpu"))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,12 @@ from affekt.evaluate.voices import (
     measure_voices,
     median_or_none,
     nearest,
+    nearest_of_own,
     pairwise_cosine,
     same_speaker_percentile,
     speaker_means,
     speaker_weights,
+    without,
 )
 from affekt.training.voicegan import Voices
 
@@ -51,10 +53,32 @@ def test_the_nearest_clip_is_found_with_its_distance() -> None:
 
 
 def test_the_scale_of_one_voice_is_a_percentile_of_pairs_within_speakers() -> None:
-    within = [apart(10), apart(10), apart(20), apart(5)]
-    assert same_speaker_percentile(HEARD) == pytest.approx(np.percentile(within, 1), abs=1e-6)
+    """The nearest hundredth of even pairs is the nearest of these few; single clips have none."""
+    assert same_speaker_percentile(HEARD) == pytest.approx(apart(5), abs=1e-6)
     with pytest.raises(UserError, match="no speaker has two clips"):
         same_speaker_percentile(voices({"f1": [0], "m1": [90]}))
+
+
+def test_the_scale_of_one_voice_goes_by_speakers_and_not_by_pairs() -> None:
+    """One actor has 780 pairs and the other 120, the least of which are nearer: one in a hundred of half the weight."""
+    far = [float(i) for i in range(40)]
+    near = [0, 0.5, *(20.0 * i for i in range(1, 15))]
+    assert same_speaker_percentile(voices({"f1": far, "m1": near})) == pytest.approx(apart(1), abs=1e-6)
+    assert same_speaker_percentile(voices({"m1": near})) == pytest.approx(apart(19.5), abs=1e-6)
+
+
+def test_a_speaker_of_few_pairs_does_not_decide_where_others_have_many() -> None:
+    """Of readers with a pair each, a nearest one weighs more than a hundredth; they count where nobody has many."""
+    readers = {"m": [0, 0.5], **{f"m{i}": [0, 20] for i in range(39)}}
+    actor = {"f1": [float(i) for i in range(40)]}
+    assert same_speaker_percentile(voices(actor | readers)) == pytest.approx(apart(1), abs=1e-6)
+    assert same_speaker_percentile(voices(readers)) == pytest.approx(apart(0.5), abs=1e-6)
+
+
+def test_the_nearest_clip_of_the_own_speaker_is_another() -> None:
+    same = voices({"f1": [0, 10, 13], "f2": [11], "m1": [70, 70]})
+    expected = [apart(10), apart(3), apart(3), np.inf, 0, 0]
+    np.testing.assert_allclose(nearest_of_own(same), expected, atol=1e-6)
 
 
 def test_each_speaker_weighs_the_same() -> None:
@@ -90,10 +114,9 @@ def test_voices_are_measured_against_those_that_were_heard() -> None:
     assert rows["samples"] == 4
     assert rows["gender_accuracy"] == 0.75  # the man at 44 degrees is a woman's voice, or the woman at 45 a man's
     assert rows["gender_accuracy_real"] == 1
-    assert rows["same_speaker_percentile_1"] == pytest.approx(
-        np.percentile([apart(5), apart(10), apart(10), apart(20)], 1), abs=1e-6
-    )
+    assert rows["same_speaker_percentile_1"] == pytest.approx(apart(5), abs=1e-6)
     assert rows["too_near"] == 0.5  # those at 11 and 88 degrees
+    assert rows["too_near_real"] == 0  # none is nearer to its speaker's other clips than the nearest pair
     assert rows["nearest"] == pytest.approx(apart(1), abs=1e-6)
     assert rows["nearest_median"] == pytest.approx((apart(2) + apart(14)) / 2, abs=1e-6)
     assert rows["pairwise_cosine"] == pytest.approx((np.cos(np.radians(34)) + np.cos(np.radians(44))) / 2, abs=1e-6)
@@ -104,11 +127,18 @@ def test_voices_are_measured_against_those_that_were_heard() -> None:
     assert rows["unseen_nearest_median"] == pytest.approx(np.median(of_speakers), abs=1e-6)
 
 
+def test_copies_of_real_clips_are_found_as_often_as_clips_of_a_speaker_are_near() -> None:
+    """Each speaker counts alike, however many clips there are; one of a single clip does not count."""
+    heard = voices({"f1": [0, 0.5, 10, 11, 20, 22, *range(30, 66, 4)], "m1": [0, 88], "m2": [50]})
+    rows = measure_voices(at([11]), np.array([FEMALE]), heard, UNHEARD, fit_gender(UNHEARD))
+    assert rows["same_speaker_percentile_1"] == pytest.approx(apart(1), abs=1e-6)  # the second of 105 pairs: 1.9 %
+    assert rows["too_near_real"] == pytest.approx(2 / 15 / 2)  # those at 0 and 0.5 degrees; none of m1
+
+
 def test_spoken_voices_are_compared_within_a_recording() -> None:
-    women = Spoken(FEMALE, at([0, 20]), at([10, 30]), at([12, 14]), [200.0, 220.0])
-    men = Spoken(MALE, at([90]), at([40]), at([80, 80]), [None])
-    rows = measure_spoken([women, men], fit_gender(UNHEARD))
-    assert rows["count"] == 3
+    women = Spoken(FEMALE, FEMALE, at([0, 20]), at([10, 30]), [200.0, 220.0])
+    men = Spoken(MALE, MALE, at([90]), at([40]), [None])
+    rows = measure_spoken([women, men], [at([12, 14]), at([80, 80])], fit_gender(UNHEARD))
     wish = (2 * np.cos(np.radians(10)) + np.cos(np.radians(50))) / 3
     assert rows["cosine_to_wish"] == pytest.approx(wish, abs=1e-6)
     assert rows["gender_accuracy"] == pytest.approx(2 / 3)
@@ -116,12 +146,47 @@ def test_spoken_voices_are_compared_within_a_recording() -> None:
     assert rows["pairwise_cosine_same"] == pytest.approx((np.cos(np.radians(2)) + 1) / 2, abs=1e-6)
     assert rows["f0_women_hz"] == 210
     assert rows["f0_men_hz_undefined"] == 1
-    assert "f0_men_hz" not in rows
+    assert not {"f0_men_hz", "gender_accuracy_crossed"} & set(rows)
+
+
+def speak_all(heard: dict[tuple[int, int], list[float]]) -> dict[str, float]:
+    """Measure three women's and two men's voices that speak a woman's and a man's recording."""
+    f0_hz = {FEMALE: [200.0, 210.0, 220.0], MALE: [100.0, None]}
+    spoken = [
+        Spoken(source, gender, at([10.0, 20.0, 30.0] if gender == FEMALE else [80.0, 90.0]), at(angles), f0_hz[gender])
+        for (source, gender), angles in heard.items()
+    ]
+    return measure_spoken(spoken, [at([10, 10]), at([80, 80])], fit_gender(UNHEARD))
+
+
+def test_a_decoder_that_ignores_the_voice_is_right_in_no_crossed_recording() -> None:
+    deaf = speak_all(
+        {(FEMALE, FEMALE): [10] * 3, (FEMALE, MALE): [10] * 2, (MALE, FEMALE): [80] * 3, (MALE, MALE): [80] * 2}
+    )
+    assert deaf["count"] == 5
+    assert (deaf["gender_accuracy"], deaf["gender_accuracy_crossed"]) == (0.5, 0)
+    assert deaf["pairwise_cosine"] == pytest.approx(1)
+    obeying = speak_all(
+        {(FEMALE, FEMALE): [10, 20, 30], (FEMALE, MALE): [80, 10], (MALE, FEMALE): [10, 20, 30], (MALE, MALE): [80, 90]}
+    )
+    assert (obeying["gender_accuracy"], obeying["gender_accuracy_crossed"]) == (0.9, 0.8)
+    assert (obeying["f0_women_hz"], obeying["f0_men_hz"], obeying["f0_men_hz_undefined"]) == (210, 100, 2)
+
+
+def test_who_is_spoken_is_not_learnt_from() -> None:
+    left = without(UNHEARD, ["f3", "m4"])
+    assert left.speaker_N.tolist() == ["f4", "m3"]
+    np.testing.assert_array_equal(left.embedding_NE, at([25, 60]))
+    assert left.gender_N.tolist() == [FEMALE, MALE]
+    with pytest.raises(UserError, match=r"beside f3, f4, .* of gender `f`"):
+        without(UNHEARD, ["f3", "f4"])
 
 
 def test_what_no_pair_defines_is_left_out() -> None:
-    alone = Spoken(MALE, at([90]), at([80]), at([80]), [100.0])
-    assert not {"pairwise_cosine", "pairwise_cosine_same"} & set(measure_spoken([alone], fit_gender(UNHEARD)))
+    alone = Spoken(MALE, MALE, at([90]), at([80]), [100.0])
+    assert not {"pairwise_cosine", "pairwise_cosine_same"} & set(
+        measure_spoken([alone], [at([80])], fit_gender(UNHEARD))
+    )
 
 
 def test_f0_moves_by_semitones_over_voiced_frames() -> None:

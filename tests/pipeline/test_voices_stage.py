@@ -1,9 +1,11 @@
 """VoiceGAN trains on half a alone; the stage `voices` measures what it draws and lets half b be spoken in it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import torch
@@ -13,11 +15,14 @@ from toy_corpus import make_corpus
 from affekt.core.files import load_array, load_table, read_json, save_array, save_table
 from affekt.core.params import FeaturesParams, Section
 from affekt.core.params_converting import VoiceganParams, VoicesParams
+from affekt.evaluate.voices import fit_gender
 from affekt.features.mel import HOP_LENGTH
+from affekt.features.packed import Packed
 from affekt.models.io import load_model, save_model
 from affekt.models.speechsplit import SpeechSplit
 from affekt.models.vocoder import IstftVocoder
 from affekt.models.voicegan import VoiceGenerator
+from affekt.training.voicegan import Voices
 from pipeline import voicegan, voices
 
 SECTIONS: dict[type, Section] = {
@@ -97,10 +102,10 @@ def test_every_figure_is_there_and_finite(stages: tuple[FakeStage, FakeStage]) -
     assert set(metrics) >= {
         f"voices/{key}"
         for key in (
-            "samples", "gender_accuracy", "gender_accuracy_real", "too_near", "nearest", "nearest_median",
-            "same_speaker_percentile_1", "pairwise_cosine", "pairwise_cosine_real", "unseen_nearest_median",
-            "decoded/count", "decoded/pairwise_cosine", "decoded/pairwise_cosine_same", "decoded/cosine_to_wish",
-            "decoded/gender_accuracy",
+            "samples", "gender_accuracy", "gender_accuracy_real", "too_near", "too_near_real", "nearest",
+            "nearest_median", "same_speaker_percentile_1", "pairwise_cosine", "pairwise_cosine_real",
+            "unseen_nearest_median", "decoded/count", "decoded/pairwise_cosine", "decoded/pairwise_cosine_same",
+            "decoded/cosine_to_wish", "decoded/gender_accuracy", "decoded/gender_accuracy_crossed",
         )
     }  # fmt: skip
     for name in ("decoded/f0_women_hz", "decoded/f0_men_hz", "fake_neutral/f0_deviation_before"):
@@ -111,12 +116,14 @@ def test_every_figure_is_there_and_finite(stages: tuple[FakeStage, FakeStage]) -
     assert stages[0].logged == [(metrics, 0)]
 
 
-def test_half_b_is_spoken_in_drawn_voices_of_its_gender(stages: tuple[FakeStage, FakeStage]) -> None:
+def test_recordings_of_half_b_are_spoken_in_drawn_voices_of_both_genders(stages: tuple[FakeStage, FakeStage]) -> None:
     parts = stages[0].out("voices")
     index = read_json(parts / "index.json")
     assert index["source"] == index["sources"][0]
     assert [row["gender"] for row in index["sources"]] == ["f", "m"]
-    assert [row["gender"] for row in index["voices"]] == ["f"] * 3 + ["m"] * 3
+    shown = [(row["source"], row["gender"], row["number"]) for row in index["voices"]]
+    own = {gender: [(f"source-{gender}.wav", gender, number) for number in (1, 2, 3)] for gender in "fm"}
+    assert shown == [*own["f"], ("source-f.wav", "m", 1), ("source-m.wav", "f", 1), *own["m"]]
     clips = load_table(stages[0].dep("prepared") / "clips.parquet").set_index("clip_id")
     for row in index["sources"]:
         clip = clips.loc[row["clip_id"]]
@@ -125,11 +132,56 @@ def test_half_b_is_spoken_in_drawn_voices_of_its_gender(stages: tuple[FakeStage,
     sounds = set()
     for row in index["voices"]:
         source = next(one for one in index["sources"] if one["audio"] == row["source"])
-        assert source["gender"] == row["gender"]
         sound = soundfile.read(parts / row["audio"])[0]
         assert len(sound) == clips.loc[source["clip_id"], "frames"] // HOP_LENGTH * HOP_LENGTH
         sounds.add(sound.tobytes())
-    assert len(sounds) == 6
+    assert len(sounds) == 8  # crossed ones among them: a voice speaks two recordings
+
+
+def test_the_classifier_has_not_learnt_from_who_is_spoken(
+    stages: tuple[FakeStage, FakeStage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt: list[set[str]] = []
+
+    def fit(of: Voices) -> object:
+        learnt.append(set(of.speaker_N))
+        return fit_gender(of)
+
+    monkeypatch.setattr(voices, "fit_gender", fit)
+    voices.main(FakeStage(stages[0].deps, tmp_path, SECTIONS))  # type: ignore[arg-type]
+    tables = [load_table(stages[0].dep(f"{prefix}prepared") / "clips.parquet") for prefix in ("", "reading_")]
+    acted = tables[0].set_index("clip_id")
+    index = read_json(stages[0].out("voices") / "index.json")
+    spoken = {acted.loc[row["clip_id"], "speaker"] for row in index["sources"]}
+    unheard = {name for table in tables for name in table[table["half"] == "b"]["speaker"]}
+    assert len(spoken) == 2
+    assert learnt == [unheard - spoken]
+
+
+def test_a_corpus_of_one_gender_gives_one_recording() -> None:
+    rows = [("x-0", "f", "b", "sad"), ("x-1", "f", "b", "calm"), ("x-2", "f", "a", "neutral")]
+    clips = pd.DataFrame(rows, columns=["clip_id", "gender", "half", "emotion"])
+    clips = clips.assign(speaker=clips["clip_id"], statement="kids", intensity="normal")
+    assert voices.sources_of(clips) == [1]
+    assert voices.sources_of(clips.assign(gender=["m", "f", "m"])) == [1, 0]
+    assert voices.sources_of(clips.assign(emotion="angry")) == [0]
+
+
+def test_what_is_measured_is_what_is_written(stages: tuple[FakeStage, FakeStage], tmp_path: Path) -> None:
+    """A wave beyond full scale is made softer and not cut off."""
+
+    class Loud(torch.nn.Module):
+        def forward(self, mel_BMF: torch.Tensor) -> torch.Tensor:
+            return 3 * torch.sin(torch.arange(HOP_LENGTH * mel_BMF.shape[2]) / 20)[None]
+
+    studio = replace(voices.open_studio(stages[0]), vocoder=Loud())  # type: ignore[arg-type]
+    codes, frames_B = studio.take_apart(Packed.load(stages[0].dep("prepared"), stages[0].dep("features")), 0)
+    wave_T = studio.speak(codes, frames_B)
+    voices.write_wav(tmp_path / "loud.wav", wave_T)
+    assert np.abs(wave_T).max() == pytest.approx(1, abs=1e-3)
+    np.testing.assert_allclose(soundfile.read(tmp_path / "loud.wav")[0], wave_T, atol=2**-15)
+    loud_T = Loud()(torch.zeros(1, 80, int(frames_B)))[0].numpy()
+    assert np.corrcoef(loud_T, wave_T)[0, 1] == pytest.approx(1)
 
 
 def test_the_nearest_real_voice_is_one_of_half_a(stages: tuple[FakeStage, FakeStage]) -> None:
@@ -144,7 +196,7 @@ def test_the_nearest_real_voice_is_one_of_half_a(stages: tuple[FakeStage, FakeSt
     assert drawn_BE.shape == (8, 256)
     assert network.latent == 4
     rows = read_json(stages[0].out("voices") / "index.json")["voices"]
-    in_order = [drawn_BE[i] for i in (0, 2, 4, 1, 3, 5)]
+    in_order = [drawn_BE[i] for i in (0, 2, 4, 1, 0, 1, 3, 5)]  # crossed: the first of each gender
     for row, wished_E in zip(rows, in_order, strict=True):
         cosine = {name: float((vectors @ wished_E).max()) for name, vectors in heard.items()}
         assert row["nearest_speaker"] == max(cosine, key=cosine.__getitem__)
@@ -168,6 +220,6 @@ def test_the_melody_of_emotional_clips_is_flattened(stages: tuple[FakeStage, Fak
 
 def test_two_runs_give_the_same_bytes(stages: tuple[FakeStage, FakeStage]) -> None:
     first, second = (stage.bytes_of_outs() for stage in stages)
-    assert len(first) == 2 + 2 + 6 + 8
+    assert len(first) == 2 + 2 + 8 + 8
     assert first == second
     assert stages[0].artifacts == [stages[0].out("voices")]

@@ -28,13 +28,26 @@ def figure(found: dict, name: str) -> tuple[str, str]:
 
 def test_every_figure_stands_beside_its_scale(sources: Sources, tmp_path: Path) -> None:
     found = build(sources, tmp_path, {"voices/too_near": 0.25, "voices/nearest_median": 0.31})
-    assert figure(found, "Too near") == ("25.0\u202f%", "1.0\u202f%")
+    assert figure(found, "Too near") == ("25.0\u202f%", "35.0\u202f%")
     assert figure(found, "Distance to the nearest") == ("0.310", "0.200")
     assert figure(found, "Spoken: cosine between") == ("0.800", "0.900")
     assert figure(found, "Spoken: median f0") == ("201\u202fHz", "118\u202fHz")
     assert all(row["scale"] for row in found["rows"])
-    with pytest.raises(UserError, match="voices/unseen_nearest_median"):
-        build(sources, tmp_path, gone="voices/unseen_nearest_median")
+    for key in ("voices/unseen_nearest_median", "voices/too_near_real"):
+        with pytest.raises(UserError, match=key):
+            build(sources, tmp_path, gone=key)
+
+
+def test_gender_in_crossed_recordings_stands_beside_that_in_all(sources: Sources, page: Path, tmp_path: Path) -> None:
+    found = build(sources, tmp_path)
+    names = [row["name"] for row in found["rows"]]
+    at = names.index("Spoken: gender as wished")
+    assert names[at + 1] == "Spoken: gender as wished, crossed"
+    assert [row["figure"] for row in found["rows"][at : at + 2]] == found["gender_spoken"]
+    assert found["gender_spoken"] == ["75.0\u202f%", "62.5\u202f%"]
+    assert "in 62.5\u202f% of the crossed ones" in page.read_text(encoding="utf-8")
+    alone = build(sources, tmp_path, gone="voices/decoded/gender_accuracy_crossed")
+    assert figure(alone, "Spoken: gender as wished, crossed")[0] == "none"
 
 
 def test_sounds_without_voice_have_no_f0(sources: Sources, tmp_path: Path) -> None:
@@ -55,10 +68,12 @@ def test_the_recording_the_voices_and_the_flat_melody_are_heard(page: Path) -> N
     assert section is not None
     sounds = re.findall(r'<audio[^>]* src="assets/([^"]+)"', section.group(0))
     assert sounds == [
-        "voices-demo-03-01.wav", "voices-f-1.wav", "voices-demo-04-01.wav", "voices-m-1.wav",
+        "voices-demo-03-01.wav", "voices-f-1.wav", "voices-m-1-crossed.wav",
+        "voices-demo-04-01.wav", "voices-f-1-crossed.wav", "voices-m-1.wav",
         "flat-demo-03-01-before.wav", "flat-demo-03-01-after.wav",
     ]  # fmt: skip
-    assert "New voice 1, man" in section.group(0)
+    assert "New voice 1, man</h4>" in section.group(0)
+    assert "New voice 1, man, crossed</h4>" in section.group(0)
 
 
 @pytest.mark.parametrize(

@@ -16,24 +16,25 @@ from affekt.core.errors import UserError
 from affekt.corpora.table import GENDERS
 from affekt.evaluate.gender import FEMALE, MALE, median_f0
 from affekt.evaluate.vocoding import summarise
+from affekt.features.harmonics import SEMITONES
 from affekt.training.voicegan import Voices
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
 SAME = 1.0  # percentile of the distances between two clips of one speaker: nearer is the same voice again
+PAIRS = 100  # of one speaker's clips, from which a percentile of his or her own can be told
 CLASSIFIER_C = 10.0  # inverse strength of the regularisation: embeddings are unit vectors, differences are small
-SEMITONES = 12.0  # of an octave
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """A recording spoken in wished voices of one gender, and in that of its own speaker as other clips have it."""
+    """A recording spoken in wished voices of one gender."""
 
-    gender: int  # of the voices, an index of GENDERS
+    source: int  # gender of the recording, an index of GENDERS
+    gender: int  # of the voices
     wished_BE: np.ndarray
     heard_BE: np.ndarray  # embeddings of the sounds
-    own_NE: np.ndarray  # of the recording spoken in its own voice, by the embedding of each of N clips of the speaker
     f0_hz: Sequence[float | None]  # medians of the sounds; None where nothing is voiced
 
 
@@ -43,6 +44,7 @@ def measure_voices(
     """Measure embeddings of wished genders against the clips that VoiceGAN heard; `unheard` speakers are the scale."""
     distance_B = nearest(generated_BE, heard)[0]
     same = same_speaker_percentile(heard)
+    copied_N = nearest_of_own(heard) < same
     real_N = classifier.predict(heard.embedding_NE) == heard.gender_N
     beside_N = nearest(unheard.embedding_NE, heard)[0]
     rows: dict[str, float | None] = {
@@ -50,31 +52,57 @@ def measure_voices(
         "gender_accuracy": float((classifier.predict(generated_BE) == gender_B).mean()),
         "gender_accuracy_real": float(np.average(real_N, weights=speaker_weights(heard))),
         "too_near": float((distance_B < same).mean()),
+        "too_near_real": float(np.mean([copied_N[rows].mean() for rows in rows_of_speakers(heard) if len(rows) > 1])),
         "nearest": float(distance_B.min()),
         "nearest_median": float(np.median(distance_B)),
         "same_speaker_percentile_1": same,
-        "pairwise_cosine": mean_of_genders(pairwise_cosine(of) for of in split(generated_BE, gender_B)),
-        "pairwise_cosine_real": mean_of_genders(pairwise_cosine(of) for of in speaker_means(heard)),
+        "pairwise_cosine": mean_of_those(pairwise_cosine(of) for of in split(generated_BE, gender_B)),
+        "pairwise_cosine_real": mean_of_those(pairwise_cosine(of) for of in speaker_means(heard)),
         "unseen_nearest_median": float(np.median([np.median(beside_N[rows]) for rows in rows_of_speakers(unheard)])),
     }
     return defined(rows)
 
 
-def measure_spoken(spoken: Sequence[Spoken], classifier: "LogisticRegression") -> dict[str, float]:
-    """Measure how voices sound; pairs are of one recording, so that they differ in their voice alone."""
+def measure_spoken(
+    spoken: Sequence[Spoken], own: Sequence[np.ndarray], classifier: "LogisticRegression"
+) -> dict[str, float]:
+    """Measure how voices sound, each of which speaks every recording; `own` (N, E) of each is it in its own voice.
+
+    `own` is heard with the embedding of each of N clips of the recording's speaker. Pairs are of one recording, so that
+    they differ in their voice alone. Crossed are voices in the recording of the other gender: what a decoder keeps of
+    the recording is wrong there.
+    """
     heard_BE, wished_BE = (np.concatenate([getattr(of, name) for of in spoken]) for name in ("heard_BE", "wished_BE"))
-    gender_B = np.concatenate([np.full(len(of.heard_BE), of.gender) for of in spoken])
+    gender_B, source_B = (
+        np.concatenate([np.full(len(of.heard_BE), getattr(of, name)) for of in spoken]) for name in ("gender", "source")
+    )
+    right_B, crossed_B = classifier.predict(heard_BE) == gender_B, gender_B != source_B
     rows: dict[str, float | None] = {
-        "count": float(len(heard_BE)),
+        "count": len(heard_BE) / len(own),
         "cosine_to_wish": float((heard_BE * wished_BE).sum(1).mean()),
-        "gender_accuracy": float((classifier.predict(heard_BE) == gender_B).mean()),
-        "pairwise_cosine": mean_of_genders(pairwise_cosine(of.heard_BE) for of in spoken),
-        "pairwise_cosine_same": mean_of_genders(pairwise_cosine(of.own_NE) for of in spoken),
+        "gender_accuracy": float(right_B.mean()),
+        "gender_accuracy_crossed": float(right_B[crossed_B].mean()) if crossed_B.any() else None,
+        "pairwise_cosine": mean_of_those(pairwise_cosine(of.heard_BE) for of in spoken),
+        "pairwise_cosine_same": mean_of_those(pairwise_cosine(own_NE) for own_NE in own),
     }
-    names = {FEMALE: "f0_women_hz", MALE: "f0_men_hz"}
-    for of in spoken:
-        rows |= summarise([{names[of.gender]: f0_hz} for f0_hz in of.f0_hz])
+    for gender, name in ((FEMALE, "f0_women_hz"), (MALE, "f0_men_hz")):
+        f0_hz = [{name: one} for of in spoken if of.gender == gender for one in of.f0_hz]
+        rows |= summarise(f0_hz) if f0_hz else {}
     return defined(rows)
+
+
+def without(voices: Voices, speakers: Sequence[str]) -> Voices:
+    """Leave speakers out; a UserError where none of a gender would be left."""
+    left_N = ~np.isin(voices.speaker_N, list(speakers))
+    left = Voices(voices.embedding_NE[left_N], voices.gender_N[left_N], voices.speaker_N[left_N])
+    for gender, of_gender in zip(GENDERS, left.by_gender, strict=True):
+        if not of_gender:
+            raise UserError(
+                f"beside {', '.join(speakers)}, who are to be spoken in other voices, no unheard speaker is of gender "
+                f"`{gender}`, and what names a gender must learn from others: choose another `corpus.name` or "
+                "`reading.name` in params.yaml"
+            )
+    return left
 
 
 def fit_gender(voices: Voices) -> "LogisticRegression":
@@ -104,15 +132,31 @@ def nearest(embedding_BE: np.ndarray, voices: Voices) -> tuple[np.ndarray, np.nd
 
 
 def same_speaker_percentile(voices: Voices) -> float:
-    """Return the SAME percentile of the distances between two clips of one speaker."""
-    parts = []
-    for rows in rows_of_speakers(voices):
-        of_speaker = voices.embedding_NE[rows]
-        parts.append(1 - (of_speaker @ of_speaker.T)[np.triu_indices(len(rows), 1)])
-    distances = np.concatenate(parts)
-    if not distances.size:
+    """Return the SAME percentile of the distances between two clips of one speaker.
+
+    Weighted: each of a speaker's P pairs weighs 1 / P. It is the least distance that, with all smaller ones, has SAME
+    percent of the weight. Where some have PAIRS or more, they alone count: a few pairs have no such percentile, and one
+    of them would decide.
+    """
+    within = [matrix_NN[np.triu_indices(len(matrix_NN), 1)] for matrix_NN in distances_within(voices)]
+    pairs = [distances for distances in within if len(distances) >= PAIRS] or [each for each in within if each.size]
+    if not pairs:
         raise UserError("no speaker has two clips, and nothing tells how near two of one voice are: check the corpus")
-    return float(np.percentile(distances, SAME))
+    weights = [np.full(len(distances), 1 / len(distances)) for distances in pairs]
+    return float(np.percentile(np.concatenate(pairs), SAME, method="inverted_cdf", weights=np.concatenate(weights)))
+
+
+def nearest_of_own(voices: Voices) -> np.ndarray:
+    """Return for each clip the distance (N,) to the nearest other clip of its speaker; infinite of a single one."""
+    nearest_N = np.full(len(voices.embedding_NE), np.inf, np.float32)
+    for rows, matrix_NN in zip(rows_of_speakers(voices), distances_within(voices), strict=True):
+        nearest_N[rows] = np.where(np.eye(len(rows), dtype=bool), np.inf, matrix_NN).min(1)
+    return nearest_N
+
+
+def distances_within(voices: Voices) -> list[np.ndarray]:
+    """Return the distances (N, N) between the clips of each speaker."""
+    return [1 - (own_NE := voices.embedding_NE[rows]) @ own_NE.T for rows in rows_of_speakers(voices)]
 
 
 def pairwise_cosine(vector_BE: np.ndarray) -> float | None:
@@ -135,8 +179,11 @@ def split(embedding_BE: np.ndarray, gender_B: np.ndarray) -> list[np.ndarray]:
     return [embedding_BE[gender_B == index] for index in range(len(GENDERS))]
 
 
-def mean_of_genders(figures: Iterable[float | None]) -> float | None:
-    """Mean of a figure of each gender, of those that have it; between genders voices differ anyway."""
+def mean_of_those(figures: Iterable[float | None]) -> float | None:
+    """Mean of a figure of genders, or of recordings and genders, over those that have it.
+
+    Between genders voices differ anyway.
+    """
     there = [figure for figure in figures if figure is not None]
     return float(np.mean(there)) if there else None
 

@@ -9,7 +9,6 @@ from affekt.report.assets import Assets, Sources
 from affekt.report.sections.dream import GENDERS
 from affekt.report.values import Values, hertz, number, percent
 
-NEAR_PERCENTILE = 0.01  # of distances between clips of one speaker: nearer than this would be a speaker again
 UNVOICED = float("nan")
 READERS = "real speakers, of whom it learnt none"
 WHEN = ("before", "after")
@@ -21,6 +20,7 @@ def build(sources: Sources, assets: Assets, values: Values) -> dict[str, Any]:
     return {
         "samples": round(values["voices/samples"]),
         "decoded": round(values["voices/decoded/count"]),
+        "gender_spoken": [_share(values, f"decoded/{key}") for key in ("gender_accuracy", "gender_accuracy_crossed")],
         "rows": [*_drawn(values), *_spoken(values)],
         "neutral": [_semitones(values.find(f"voices/fake_neutral/f0_deviation_{when}")) for when in WHEN],
         "groups": [_group(sources.voices, assets, row, index["voices"]) for row in index["sources"]],
@@ -34,8 +34,8 @@ def _drawn(values: Values) -> list[dict[str, str]]:
     real = percent(get("gender_accuracy_real"))
     return [
         _figure("Gender as wished, by a classifier", percent(get("gender_accuracy")), real, READERS),
-        _figure("Too near to a training clip", percent(get("too_near")), percent(NEAR_PERCENTILE),
-                "clips of one speaker to each other, by construction"),
+        _figure("Too near to a training clip", percent(get("too_near")), percent(get("too_near_real")),
+                "training clips to another clip of their speaker: the power of the test"),
         _figure("Nearest to any training clip, cosine distance", number(get("nearest"), 3),
                 number(get("same_speaker_percentile_1"), 3), "clips of one speaker, 1st percentile"),
         _figure("Distance to the nearest training clip, median", number(get("nearest_median"), 3),
@@ -52,6 +52,7 @@ def _spoken(values: Values) -> list[dict[str, str]]:
     women, men = (_f0(values, group) for group in ("women", "men"))
     return [
         _figure("Spoken: gender as wished", right, real, READERS),
+        _figure("Spoken: gender as wished, crossed", _share(values, "decoded/gender_accuracy_crossed"), real, READERS),
         _figure("Spoken: cosine to the wished voice", wish, number(1, 3), "itself"),
         _figure("Spoken: cosine between two voices of one gender", _found(values, "decoded/pairwise_cosine"),
                 _found(values, "decoded/pairwise_cosine_same"), "the recording in its own, by other clips"),
@@ -71,6 +72,12 @@ def _found(values: Values, key: str) -> str:
     return "none" if cosine is None else number(cosine, 3)
 
 
+def _share(values: Values, key: str) -> str:
+    """A share, which a run with recordings of one gender may have none of."""
+    share = values.find(f"voices/{key}")
+    return "none" if share is None else percent(share)
+
+
 def _semitones(deviation: float | None) -> str:
     """How much a melody moves; a sound without voice has none."""
     return "not at all" if deviation is None else f"{number(deviation)} semitones"
@@ -85,9 +92,11 @@ def _group(folder: Path, assets: Assets, source: Mapping[str, Any], voices: list
     gender, name = GENDERS[source["gender"]], source["clip_id"]
     player = assets.copied_sound(f"voices-{name}", folder / source["audio"], f"{name}, the recording")
     cards = []
-    for at, row in enumerate((row for row in voices if row["source"] == source["audio"]), 1):
-        label = f"New voice {at}, {GENDERS[row['gender']]}"
-        sound = assets.copied_sound(f"voices-{row['gender']}-{at}", folder / row["audio"], label)
+    for row in (row for row in voices if row["source"] == source["audio"]):
+        crossed = row["gender"] != source["gender"]
+        label = f"New voice {row['number']}, {GENDERS[row['gender']]}{', crossed' if crossed else ''}"
+        asset = f"voices-{row['gender']}-{row['number']}{'-crossed' if crossed else ''}"
+        sound = assets.copied_sound(asset, folder / row["audio"], label)
         cards.append(
             {key: row[key] for key in ("nearest_speaker", "nearest_cosine")} | {"label": label, "player": sound}
         )
