@@ -1,7 +1,9 @@
 """Train CodeGAN on the codes that SpeechSplit makes of the training half of the corpus."""
 
+from affekt.core.files import write_json
 from affekt.core.params import CodeganParams
 from affekt.core.stage import Stage, run
+from affekt.corpora.table import EMOTIONS
 from affekt.features.packed import Packed
 from affekt.models.io import load_model, save_model
 from affekt.models.speechsplit import SpeechSplit
@@ -23,6 +25,7 @@ def main(stage: Stage) -> None:
     )
     history = train(method, settings, stage.work, device, stage.log, stage.progress).history
     save_model(stage.out("codegan"), method.generator, method.config, history)
+    write_json(stage.out("codegan") / "emotions.json", [EMOTIONS[label] for label in method.emotions])
 
 
 if __name__ == "__main__":

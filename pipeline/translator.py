@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from affekt.core.files import write_json
 from affekt.core.params import TranslatorParams
 from affekt.core.stage import Stage, run
+from affekt.corpora.table import EMOTIONS
 from affekt.features.packed import Packed
 from affekt.features.parallel import Parallel
 from affekt.models.io import save_model
@@ -30,6 +32,8 @@ def main(stage: Stage) -> None:
     )
     result = train(method, settings, stage.work, device, stage.log, stage.progress)
     save_model(stage.out("translator"), method.translator, config_of(params), result.history)
+    heard = set(packed.clips["emotion"].iloc[rows])
+    write_json(stage.out("translator") / "emotions.json", [name for name in EMOTIONS if name in heard])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import soundfile
 import torch
 
 from affekt.core.files import write_json
+from affekt.corpora.table import EMOTIONS
 from affekt.models.audio_networks import AudioWaveNet
 from affekt.models.codegan import CodeGenerator
 from affekt.models.content import ContentNetwork
@@ -50,6 +51,8 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, (network, config) in networks.items():
         torch.manual_seed(0)
         save_model(folder / name, network(**config), config, {})
+    for name in ("translator", "codegan"):
+        write_json(folder / name / "emotions.json", list(EMOTIONS))
     for name in ("content_a", "content_b"):
         write_json(folder / name / "statements.json", [{"statement": s, "clip_id": s} for s in ("dogs", "kids")])
     return folder

@@ -10,11 +10,14 @@ import pytest
 import soundfile
 import torch
 
+from affekt.cli import cloning
 from affekt.cli.clone import FAKE_NEUTRAL, share_of
-from affekt.cli.cloning import draw_voices
+from affekt.cli.cloning import draw_voices, flatten_around, mean_melody
 from affekt.cli.main import main
 from affekt.core.errors import UserError
+from affekt.models.conversion import flatten_melody
 from affekt.models.io import load_model
+from affekt.models.speechsplit import STEP, Codes
 from affekt.models.voicegan import VoiceGenerator
 
 Record = Callable[..., Path]
@@ -126,9 +129,95 @@ def test_a_full_folder_is_kept_without_force(trained: Path, record: Record, caps
     assert soundfile.info(trained / "mine" / "voice1.wav").frames > 0
 
 
+def test_force_takes_away_the_voices_of_the_run_before_and_nothing_else(trained: Path, record: Record) -> None:
+    path = record("me.wav", 1.0)
+    words = ["clone", str(path), "-o", "mine", "--voices"]
+    assert main([*words, "3"]) == 0
+    (trained / "mine" / "voice9.wav").write_text("my own")
+    figures = figures_of(trained / "mine")
+    figures["voices"] += [{"name": "../me"}, {"name": "notes"}, 7]
+    (trained / "mine" / "voices.json").write_text(json.dumps(figures))
+    (trained / "mine" / "notes.wav").write_text("my own")
+    assert main([*words, "2", "--force"]) == 0
+    assert set(files_of(trained / "mine")) == {"voice1.wav", "voice2.wav", "voice9.wav", "notes.wav", "voices.json"}
+    assert path.exists()
+
+
+@pytest.mark.parametrize("name", ["voice2", "voice3"])
+def test_the_recording_itself_is_never_written_over(
+    trained: Path, record: Record, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert main(["clone", str(record("me.wav", 1.0)), "-o", "mine", "--voices", "3"]) == 0
+    there = files_of(trained / "mine")
+    capsys.readouterr()
+    (trained / "link").symlink_to("mine")
+    for folder in ("mine", "link"):
+        assert main(["clone", f"{folder}/{name}.wav", "-o", "mine", "--voices", "2", "--force"]) == 2
+        assert f"mine: {name}.wav in it is the recording itself" in capsys.readouterr().err
+    assert files_of(trained / "mine") == there
+
+
+@pytest.mark.parametrize("wish", [[], ["--emotion", "sad", "--flatten", "0.5"]])
+def test_each_voice_is_as_loud_as_the_recording(trained: Path, record: Record, wish: list[str]) -> None:
+    voice = soundfile.read(record("voice.wav", 1.0))[0]
+    for gain in (1.0, 0.1):
+        soundfile.write("me.wav", gain * voice, 22050, subtype="FLOAT")
+        assert main(["clone", "me.wav", "--voices", "2", "--force", *wish]) == 0
+        for i in (1, 2):
+            made = soundfile.read(trained / "me-voices" / f"voice{i}.wav")[0][256:-256]
+            assert abs(10 * np.log10(np.mean(made**2) / np.mean((gain * voice) ** 2))) < 2
+
+
+def codes_of(steps: int, seed: int) -> Codes:
+    rng = torch.Generator().manual_seed(seed)
+    content_BDS, pitch_BDS, rhythm_BDS = (torch.randn(1, size, steps, generator=rng) + seed for size in (6, 4, 2))
+    return Codes(content_BDS, pitch_BDS, rhythm_BDS, torch.zeros(1, 256))
+
+
+def test_a_melody_is_flattened_around_the_mean_of_all_parts() -> None:
+    parts = [codes_of(5, 1), codes_of(20, 2)]
+    mean_BD1 = mean_melody(parts)
+    both = [part.pitch_BDS.mean(2, keepdim=True) for part in parts]
+    assert torch.allclose(mean_BD1, (both[0] + 4 * both[1]) / 5, atol=1e-6), "a long part counts more"
+    one, two = (flatten_around(part, mean_BD1, 0.0) for part in parts)
+    assert torch.equal(one.pitch_BDS, mean_BD1.expand(-1, -1, 5))
+    assert torch.equal(two.pitch_BDS, mean_BD1.expand(-1, -1, 20))
+    assert two.rhythm_BDS is parts[1].rhythm_BDS
+    for factor in (0.0, 0.1, 1.0):
+        alone = flatten_around(parts[1], mean_melody(parts[1:]), factor).pitch_BDS
+        told = flatten_melody(parts[1], torch.tensor([20 * STEP]), factor).pitch_BDS
+        assert torch.allclose(alone, told, atol=1e-6), "as it is measured"
+
+
+def test_a_long_recording_is_flattened_to_one_note(
+    trained: Path, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[Codes] = []
+    decode = cloning.decode_part
+    monkeypatch.setattr(
+        cloning, "decode_part", lambda model, codes, *rest: said.append(codes) or decode(model, codes, *rest)
+    )
+    assert main(["clone", str(record("me.wav", 9.0)), "--voices", "1", "--flatten", "0"]) == 0
+    assert len(said) > 1
+    notes = torch.cat([codes.pitch_BDS for codes in said], 2)
+    assert float((notes - notes[:, :, :1]).abs().max()) < 1e-6
+
+
+def test_voices_are_measured_and_written_one_by_one(
+    trained: Path, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    embed = cloning.embed_speakers
+    monkeypatch.setattr(cloning, "embed_speakers", lambda *args: asked.append(len(args[1])) or embed(*args))
+    assert main(["clone", str(record("me.wav", 1.0)), "--voices", "3"]) == 0
+    assert asked == [1, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [
+        (["me.wav", "-o", "me.wav/new"], "me.wav/new: nothing can be written there (Not a directory"),
+        (["whole.wav"], "whole.wav: has samples of up to 30000, and full scale is 1"),
         (["nowhere.wav"], "nowhere.wav: there is no such file"),
         (["short.wav"], "short.wav: holds 0.20 s of sound, and 0.25 s to 120 s can be converted"),
         (["me.wav", "--voices", "0"], "--voices 0: must be from 1 to 100"),
@@ -143,6 +232,7 @@ def test_impossible_wishes_are_faults_and_leave_nothing(
 ) -> None:
     record("me.wav", 1.0)
     record("short.wav", 0.2)
+    soundfile.write("whole.wav", np.full(22050, 3e4) * np.sign(np.sin(np.arange(22050) / 20)), 22050, subtype="FLOAT")
     assert main(["clone", *words]) == 2
     err = capsys.readouterr().err
     assert part in err

@@ -75,6 +75,14 @@ def test_silence_around_the_sound_stays(quick: Path, record: Record) -> None:
     assert np.abs(change[round(0.6 * 22050) : round(1.4 * 22050)]).max() > 1e-3
 
 
+def test_a_recording_beyond_full_scale_is_brought_to_it(quick: Path, record: Record) -> None:
+    voice = samples_of(record("me.wav", 1.0))
+    soundfile.write("high.wav", 1.5 * voice / np.abs(voice).max(), 22050, subtype="FLOAT")
+    assert main(["maximise", "high.wav", *SMALL]) == 0
+    before = samples_of(quick / "high-sad" / "before.wav")
+    assert np.abs(before - voice / np.abs(voice).max()).max() < 1e-4, "not clipped"
+
+
 @pytest.mark.parametrize("seconds", [1.0, 4.0])
 def test_a_latent_speaks_the_recording_anew(quick: Path, record: Record, seconds: float) -> None:
     path = record("me.wav", seconds, rate=16000)
@@ -117,6 +125,7 @@ def test_nothing_is_overwritten_without_force(quick: Path, record: Record, capsy
         (["nowhere.wav", *SMALL], "nowhere.wav: there is no such file"),
         (["text.wav", *SMALL], "text.wav: cannot be read as sound"),
         (["short.wav", *SMALL], "s of sound, and 0.5 s to 60 s can be edited"),
+        (["whole.wav", *SMALL], "whole.wav: has samples of up to 8000, and full scale is 1"),
         (["me.wav", "--emotion", "glad"], "--emotion glad: known are"),
         (["me.wav", "--emotion", "sad", "--steps", "0"], "--steps 0: must be at least 1"),
         (["me.wav", *SMALL, "--rms-db", "0"], "--rms-db 0: must be above 0"),
@@ -131,6 +140,7 @@ def test_impossible_wishes_are_faults_and_leave_nothing(
     record("me.wav", 1.0)
     record("short.wav", 0.2)
     (quick / "text.wav").write_text("no sound")
+    soundfile.write("whole.wav", 8000 * np.sign(np.sin(np.arange(22050) / 20)), 22050, subtype="FLOAT")
     assert main(["maximise", *words]) == 2
     err = capsys.readouterr().err
     assert part in err

@@ -9,11 +9,15 @@ import soundfile
 import torch
 from torch import Tensor
 
-from affekt.cli import converting
-from affekt.cli.converting import BEND, FADE, join_mels, median_f0, put_back
+from affekt.cli import converting, translating
+from affekt.cli.converting import BEND, FADE, join_mels, level, put_back
 from affekt.cli.main import main
 from affekt.cli.recordings import Recording
+from affekt.core.files import write_json
 from affekt.corpora.table import EMOTIONS
+from affekt.features.mel import log_mel
+from affekt.models.codegan import CodeGenerator
+from affekt.models.io import save_model
 
 Record = Callable[..., Path]
 HAPPY = ["--to", "happy"]
@@ -191,6 +195,11 @@ def test_a_long_pause_stays_a_pause(trained: Path, record: Record) -> None:
         (["me.wav", *OPTIMISE, "--intensity", "strong"], "--intensity is of --method translator"),
         (["me.wav", *HAPPY, "-o", "me.wav", "--force"], "-o me.wav is the recording itself"),
         (["me.wav", *HAPPY, "-o", "text.txt"], "-o text.txt is a file, but neither a .wav nor a folder"),
+        (["me.wav", *HAPPY, "-o", "me.mp3"], "-o me.mp3: only WAV is written"),
+        (["me.wav", *HAPPY, "-o", "models", "--force"], "models/me.happy.wav is a folder"),
+        (["me.wav", *HAPPY, "-o", "text.txt/new"], "text.txt/new: nothing can be written there (Not a directory"),
+        (["me.wav", *HAPPY, "-o", "text.txt/x.wav"], "text.txt: nothing can be written there (Not a directory"),
+        (["whole.wav", *HAPPY], "whole.wav: has samples of up to 9000, and full scale is 1"),
     ],
 )
 def test_impossible_wishes_are_faults_and_leave_nothing(
@@ -204,6 +213,8 @@ def test_impossible_wishes_are_faults_and_leave_nothing(
     write("opposite.wav", np.stack([noise, -noise], 1))
     write("nan.wav", np.where(np.arange(22050) == 700, np.nan, 0.1))
     write("one.wav", np.ones(1))
+    write("whole.wav", 9000 * np.sin(np.arange(22050) / 20))
+    (trained / "models" / "me.happy.wav").mkdir()
     for name in ("text.wav", "text.txt"):
         (trained / name).write_text("no sound")
     there = {path: path.stat().st_mtime_ns for path in trained.iterdir()}
@@ -221,6 +232,123 @@ def test_too_much_sound_is_refused(
     assert main(["translate", str(record("me.wav", 3.0)), *HAPPY]) == 2
     assert "holds 3.00 s of sound, and 0.25 s to 2 s can be converted" in capsys.readouterr().err
     assert not (trained / "me.happy.wav").exists()
+
+
+def test_a_recording_somewhat_beyond_full_scale_is_brought_to_it(trained: Path, record: Record) -> None:
+    plain = samples_of(record("plain.wav", 1.0))
+    plain = plain / np.abs(plain).max()
+    for name, gain in (("one", 1.0), ("two", 2.0)):
+        path = write(f"{name}.wav", gain * plain)
+        assert main(["translate", str(path), *HAPPY, "--strength", "0"]) == 0
+    one, two = (samples_of(trained / f"{name}.happy.wav") for name in ("one", "two"))
+    assert np.abs(one - two).max() < 0.02
+
+
+def level_db(samples: np.ndarray) -> float:
+    return float(10 * np.log10(np.mean(np.square(samples))))
+
+
+@pytest.mark.parametrize("method", ["translator", "codegan", "optimise"])
+def test_what_is_quieter_comes_out_quieter(trained: Path, record: Record, method: str) -> None:
+    voice = samples_of(record("voice.wav", 1.0))
+    made = {}
+    for name, gain in (("loud", 1.0), ("quiet", 0.1)):
+        path = write(f"{name}.wav", gain * voice)
+        assert main(["translate", str(path), *words_of(method)]) == 0
+        made[name] = level_db(samples_of(trained / f"{name}.happy.wav")[FADE:-FADE])
+        if method != "translator":  # which makes an emotion louder or quieter
+            # A mel tells a harmonic sound's level from that of the noise of an untrained network by 2 dB.
+            assert abs(made[name] - level_db(gain * voice)) < 3, name
+    assert abs(made["loud"] - made["quiet"] - 20) < 2
+
+
+def test_each_part_and_each_pause_keeps_its_level(trained: Path, record: Record) -> None:
+    voice = samples_of(record("voice.wav", 3.0))
+    pause = 3e-4 * np.random.default_rng(0).standard_normal(9 * 22050)
+    whole = np.concatenate([voice, pause, 0.2 * voice])
+    assert main(["translate", str(write("me.wav", whole)), *HAPPY, "--method", "codegan"]) == 0
+    made = samples_of(trained / "me.happy.wav")
+    for start, stop in ((0.2, 2.8), (6.0, 9.0), (12.2, 14.8)):
+        span = slice(round(start * 22050), round(stop * 22050))
+        assert abs(level_db(made[span]) - level_db(whole[span])) < 2, start
+
+
+def test_models_of_different_runs_are_a_fault(
+    trained: Path, record: Record, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {"size": 4, "emotions": 8, "channels": 8}
+    save_model(trained / "models" / "codegan", CodeGenerator(**config), config, {})
+    path = record("me.wav", 1.0)
+    for words in (["translate", *HAPPY, "--method", "codegan"], ["clone", "--emotion", "sad"]):
+        assert main([*words, str(path)]) == 2
+        err = capsys.readouterr().err
+        assert "models/codegan: changes codes of 4 numbers" in err
+        assert "speechsplit have 6" in err
+        assert "`dvc repro codegan`" in err
+        assert err.count("\n") == 1
+
+
+def test_only_emotions_that_were_learnt_are_made(
+    trained: Path, record: Record, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = record("me.wav", 1.0)
+    for name in ("translator", "codegan"):
+        write_json(trained / "models" / name / "emotions.json", ["neutral", "happy", "sad"])
+    calm = ["translate", str(path), "--to", "calm"]
+    clone = ["clone", str(path), "--emotion", "calm"]
+    for words in (calm, [*calm, "--method", "codegan"], [*calm, *OPTIMISE[2:]], clone):
+        assert main(words) == 2
+        assert "learnt are neutral, happy, sad" in capsys.readouterr().err
+    assert main(["translate", str(path), "--to", "all", "-o", "all"]) == 0
+    assert {file.name for file in (trained / "all").iterdir()} == {f"me.{e}.wav" for e in ("neutral", "happy", "sad")}
+
+
+@pytest.mark.parametrize("content", [None, "{}", "[]", '["glad"]'])
+def test_a_model_that_does_not_tell_what_it_learnt_is_to_be_trained_anew(
+    trained: Path, record: Record, capsys: pytest.CaptureFixture[str], content: str | None
+) -> None:
+    path = record("me.wav", 1.0)
+    wishes = {"translator": ["translate", *HAPPY], "codegan": ["clone", "--emotion", "sad"]}
+    for name, words in wishes.items():
+        told = trained / "models" / name / "emotions.json"
+        told.unlink()
+        if content is not None:
+            told.write_text(content)
+        assert main([*words, str(path)]) == 2
+        err = capsys.readouterr().err
+        assert f"{name}/emotions.json: does not tell which emotions were learnt" in err
+        assert f"`dvc repro {name}`" in err
+
+
+def test_the_source_is_heard_once_and_seconds_are_those_of_the_file(
+    trained: Path, record: Record, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    hear = translating.hear
+    monkeypatch.setattr(translating, "hear", lambda listener, sound_T: heard.append(1) or hear(listener, sound_T))
+    path = record("me.wav", 1.0, pad_s=1.0)
+    assert main(["translate", str(path), "--to", "all", "--strength", "0", "-o", "all"]) == 0
+    assert len(heard) == 1 + len(EMOTIONS)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:-8]]
+    assert [row[0] for row in rows] == [emotion for emotion in EMOTIONS for _ in range(2)]
+    for row in rows:
+        length = soundfile.info(path if row[1] == "before" else f"all/me.{row[0]}.wav").frames / 22050
+        assert row[-1] == f"{length:.2f}"
+        assert length > 2.9
+
+
+@pytest.mark.parametrize("command", ["translate", "clone"])
+def test_help_tells_how_to_get_models_of_real_voices(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    words = " ".join(capsys.readouterr().out.replace("\\\n", "").split())
+    stages = "translator speechsplit codegan voicegan vocoder judge content@b"
+    recognisers = "recogniser@mel_cnn recogniser@mel_wavenet recogniser@mel_lstm"
+    assert f"affekt preset ravdess && dvc repro {stages} {recognisers}" in words
+    if command == "translate":
+        assert "`codegan` and `optimise` keep both" in words
+        for key in ("strength", "steps"):
+            assert f"(default: conversion.{key} of params.yaml)" in words
 
 
 def test_nothing_is_overwritten_without_force(
@@ -283,6 +411,11 @@ def test_a_sound_is_put_back_between_the_silence_of_the_recording() -> None:
     assert np.abs(put_back(recording, torch.full((2048,), 3.0))).max() <= 1
 
 
-def test_the_median_of_f0_is_that_of_voiced_frames() -> None:
-    assert median_f0(np.array([0, 100, 0, 120, 180], np.float32)) == 120
-    assert median_f0(np.zeros(5, np.float32)) is None
+def test_the_level_of_a_mel_is_that_of_its_sound() -> None:
+    rng = np.random.default_rng(0)
+    white = torch.from_numpy(rng.standard_normal((1, 22050)).astype(np.float32) * 0.1)
+    noise, low = (torch.nn.functional.avg_pool1d(white, size, 1, size // 2)[0] for size in (5, 15))
+    quiet = level(log_mel(0.1 * noise)) - level(log_mel(noise))
+    assert abs(float(quiet) - np.log(0.1)) < 0.01
+    wanted = torch.log(low.square().mean() / noise.square().mean()) / 2
+    assert abs(float(level(log_mel(low)) - level(log_mel(noise)) - wanted)) < 0.06, "half a decibel"

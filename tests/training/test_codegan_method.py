@@ -15,7 +15,7 @@ from torch.nn import functional
 from toy_corpus import make_corpus
 
 from affekt.core.errors import UserError
-from affekt.core.files import load_table, save_table
+from affekt.core.files import load_table, read_json, save_table
 from affekt.core.params import CodeganParams
 from affekt.corpora.table import EMOTIONS
 from affekt.features.mel import N_MELS
@@ -342,3 +342,4 @@ def test_the_stage_leaves_a_model_of_all_emotions_that_opens_and_repeats(tmp_pat
     assert model.mean_D1.shape == (6, 1)
     assert model.styles[0].weight.shape == (len(EMOTIONS), 16)
     assert stages[0].bytes_of_outs() == stages[1].bytes_of_outs()
+    assert read_json(stages[0].out("codegan") / "emotions.json") == list(EMOTIONS[:3]), "those of the corpus"

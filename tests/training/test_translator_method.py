@@ -16,7 +16,7 @@ from toy_speech import make_speech, rows_of
 
 from affekt.core import seeds
 from affekt.core.errors import UserError
-from affekt.core.files import load_array, load_table, save_array, save_table
+from affekt.core.files import load_array, load_table, read_json, save_array, save_table
 from affekt.core.params import TranslatorParams
 from affekt.corpora.table import EMOTIONS
 from affekt.features.packed import Packed
@@ -388,5 +388,6 @@ def test_the_stage_trains_on_half_a_and_gives_equal_bits(tmp_path: Path, schedul
         stage_script.main(stage)  # type: ignore[arg-type]
         outs.append(stage.bytes_of_outs())
     assert outs[0] == outs[1]
+    assert read_json(stage.out("translator") / "emotions.json") == list(EMOTIONS[:3]), "those of the corpus"
     network = load_model(stage.out("translator"), Translator, CPU)
     assert network.emotions == len(EMOTIONS)

@@ -3,8 +3,9 @@
 Axes: T samples at 22,050 Hz, E of the embedding, M mel bands, F frames.
 """
 
+import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,9 +17,10 @@ from torch import Tensor, nn
 
 from affekt.cli.hearing import is_loud
 from affekt.cli.recordings import Recording, read_recording
+from affekt.core.errors import UserError
 from affekt.core.params import Params
 from affekt.features.f0 import track_f0
-from affekt.features.mel import HOP_LENGTH, SAMPLE_RATE, log_mel
+from affekt.features.mel import HOP_LENGTH, LOG_FLOOR, SAMPLE_RATE, log_mel, mel_filterbank
 from affekt.features.pauses import split_at_pauses
 from affekt.features.speaker import SpeakerEncoder, embed_speakers
 from affekt.models.codegan import CodeGenerator
@@ -72,13 +74,14 @@ def open_source(path: Path, params: Params, encoder: SpeakerEncoder, device: tor
     return Source(recording, sound_T, f0_F, speaker_E, parts)
 
 
-def convert_parts(parts: Sequence[Part], convert: Convert, versions: int) -> list[Tensor]:
-    """Return a raw log mel (M, F) of the whole sound for each version; pauses stay as they are."""
+def convert_parts(parts: Sequence[Part], convert: Convert, versions: int) -> Iterator[Tensor]:
+    """Yield a raw log mel (M, F) of the whole sound for each version; pauses stay as they are."""
     made = [
         convert(part.utterance) if part.loud else [part.utterance.mel_MF] * versions
         for part in show(parts, "converting")
     ]
-    return [join_mels(list(mels)) for mels in zip(*made, strict=True)]
+    for mels in zip(*made, strict=True):
+        yield join_mels(mels)
 
 
 def join_mels(mels: Sequence[Tensor]) -> Tensor:
@@ -109,9 +112,32 @@ def take_part(
 
 
 @torch.no_grad()
-def decode_part(model: SpeechSplit, codes: Codes, frames_B: Tensor) -> Tensor:
-    """Return the raw log mel (M, F) of one utterance's codes."""
-    return cut(put_together(model, codes), frames_B)[0]
+def decode_part(model: SpeechSplit, codes: Codes, frames_B: Tensor, source_MF: Tensor) -> Tensor:
+    """Return the raw log mel (M, F) of one utterance's codes, as loud as the mel that they were taken from.
+
+    Codes hold no level: what is decoded is about as loud as the corpus.
+    """
+    made_MF = cut(put_together(model, codes), frames_B)[0]
+    return (made_MF + level(source_MF) - level(made_MF)).clamp(min=math.log(LOG_FLOOR))
+
+
+def level(mel_MF: Tensor) -> Tensor:
+    """Return the log of about the root of the mean square of a raw log mel's sound, but for a constant.
+
+    A band is the mean magnitude of as many bins as it is wide: its energy is its square, times its width.
+    """
+    width_M1 = 1 / mel_filterbank(mel_MF.device).amax(1, keepdim=True)
+    return (width_M1 * (2 * mel_MF).exp()).sum(0).mean().log() / 2
+
+
+def check_codegan(split: SpeechSplit, codegan: CodeGenerator, place: Path) -> None:
+    """UserError where CodeGAN learnt codes of another size than SpeechSplit makes: they are of different runs."""
+    wanted, found = 2 * (split.pitch.size + split.rhythm.size), codegan.mean_D1.shape[0]
+    if wanted != found:
+        raise UserError(
+            f"{place}: changes codes of {found} numbers, and those of {place.with_name('speechsplit')} have {wanted}: "
+            "it is of another run; train it again by `dvc repro codegan`"
+        )
 
 
 @torch.no_grad()
@@ -129,12 +155,6 @@ def put_back(recording: Recording, sound_T: Tensor) -> np.ndarray:
     made_T[:FADE] += (1 - rising_T) * (old_T[:FADE] - made_T[:FADE])
     made_T[-FADE:] += rising_T * (old_T[-FADE:] - made_T[-FADE:])
     return fit(np.concatenate([recording.mono_T[: recording.start], made_T, recording.mono_T[recording.stop :]]))[0]
-
-
-def median_f0(f0_F: np.ndarray) -> float | None:
-    """The median of f0 in Hz over voiced frames; None when there is none."""
-    voiced_F = f0_F[f0_F > 0]
-    return float(np.median(voiced_F)) if len(voiced_F) else None
 
 
 def show(items: Any, what: str) -> Any:

@@ -11,6 +11,9 @@ from affekt.core.errors import UserError
 from affekt.core.params import PrepareParams
 from affekt.corpora.audio import SILENT_PEAK, decode, resample, to_mono, trim_bounds
 from affekt.corpora.table import SAMPLE_RATE
+from affekt.optimise.resynthesis import fit
+
+LOUDEST = 4.0  # full scale is 1: a float recording may go beyond it by 12 dB, and is then brought to it
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,13 @@ class Recording:
 def read_recording(path: Path, prepare: PrepareParams, shortest_s: float, longest_s: float, what: str) -> Recording:
     """Decode a recording and find its sound; UserError when it cannot be read, or is too short or long to be `what`."""
     samples_NC, rate = decode(path)
+    peak = float(np.abs(samples_NC).max())
+    if peak > LOUDEST:
+        raise UserError(
+            f"{path}: has samples of up to {peak:g}, and full scale is 1: it seems to keep whole numbers as floats; "
+            "divide them by 32768 (if they are of 16 bits), or export it again as PCM"
+        )
+    samples_NC = fit(samples_NC)[0]
     mono_T = resample(to_mono(samples_NC), rate)
     # An offset would hide the silence from the trimming, and click where another sound begins.
     mono_T = mono_T - np.float32(mono_T.mean(dtype=np.float64))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from affekt.cli.converting import (
     Convert,
-    Source,
+    check_codegan,
     convert_parts,
     decode_part,
     open_source,
@@ -20,6 +20,7 @@ from affekt.cli.converting import (
     speak,
     take_part,
 )
+from affekt.cli.hearing import classify, window_bounds
 from affekt.cli.listening import Listener
 from affekt.cli.networks import open_model
 from affekt.cli.project import PARAMS_NAME, find_model, find_root
@@ -28,6 +29,7 @@ from affekt.core.devices import set_up
 from affekt.core.params import ConversionParams, load_params
 from affekt.corpora.table import EMOTIONS, INTENSITIES, SAMPLE_RATE
 from affekt.corpora.wav import write_wav
+from affekt.features.mel import log_mel
 from affekt.features.speaker import embed_speakers, load_encoder
 from affekt.models.conversion import STRONG, Utterance, translate
 from affekt.optimise.codes import optimise_codes
@@ -38,6 +40,7 @@ MODELS = {
     "translator": ("translator",), "codegan": ("speechsplit", "codegan"), "optimise": ("speechsplit", *CLIMBED),
 }  # fmt: skip
 STAGES = ("before", "after")
+HEARERS = ("recogniser", "judge")
 
 
 def run_translation(args: argparse.Namespace, targets: dict[str, Path]) -> int:
@@ -47,21 +50,24 @@ def run_translation(args: argparse.Namespace, targets: dict[str, Path]) -> int:
     params = load_params(root / PARAMS_NAME)
     device = set_up(params.compute.device, params.compute.threads)
     encoder = load_encoder(device)
+    models: dict[str, Any] = {name: open_model(place, device) for name, place in places.items()}
+    if args.method == "codegan":
+        check_codegan(models["speechsplit"], models["codegan"], places["codegan"])
     source = open_source(args.file, params, encoder, device)
-    models = {name: open_model(place, device) for name, place in places.items()}
     labels = [EMOTIONS.index(emotion) for emotion in targets]
     seed = params.seed if args.seed is None else args.seed
     convert = choose_method(args, models, params.conversion, labels, seed, device)
-    sounds = [speak(models["vocoder"], mel_MF) for mel_MF in convert_parts(source.parts, convert, len(labels))]
     listener = Listener.of(models, places["content_b"], device)
-    voices = embed_speakers(encoder, [sound_T.numpy() for sound_T in sounds]) @ source.speaker_E
-    rows = [
-        row
-        for label, sound_T, voice in zip(labels, sounds, voices, strict=True)
-        for row in compare(listener, source, sound_T, label, float(voice))
-    ]
-    for target, sound_T in zip(targets.values(), sounds, strict=True):
-        write_wav(target, put_back(source.recording, sound_T))
+    before = hear(listener, source.sound_T)
+    rows = []
+    mels = convert_parts(source.parts, convert, len(labels))
+    for (emotion, target), mel_MF in zip(targets.items(), mels, strict=True):
+        sound_T = speak(models["vocoder"], mel_MF)
+        voice = float(embed_speakers(encoder, [sound_T.numpy()])[0] @ source.speaker_E)
+        file_T = put_back(source.recording, sound_T)
+        rows.append(row_of(STAGES[0], emotion, before, 1.0, len(source.recording.mono_T)))
+        rows.append(row_of(STAGES[1], emotion, hear(listener, sound_T), voice, len(file_T)))
+        write_wav(target, file_T)
     print(describe(rows))
     for target in targets.values():
         print(target)
@@ -83,7 +89,7 @@ def choose_method(
         return lambda utterance: translate(models["translator"], utterance, labels, intensity, strength)
     model, (label,) = models["speechsplit"], labels
     if args.method == "codegan":
-        return lambda utterance: [decode_part(model, *take_part(model, utterance, models["codegan"], label))]
+        return lambda of: [decode_part(model, *take_part(model, of, models["codegan"], label), of.mel_MF)]
     recognisers = [models[name] for name in CLIMBED]
     settings = settings_for(device, args.steps or section.steps, section.lr, section.views, seed)
     climb = partial(
@@ -96,18 +102,30 @@ def climb_part(model: Any, climb: Callable[..., Any], utterance: Utterance, labe
     """Move the codes of melody and timing until the recognisers hear the emotion; the mel (M, F) of these codes."""
     codes, frames_B = take_part(model, utterance)
     moved, _ = climb(codes, frames_B, torch.tensor([label], device=frames_B.device))
-    return decode_part(model, moved, frames_B)
+    return decode_part(model, moved, frames_B, utterance.mel_MF)
 
 
-def compare(listener: Listener, source: Source, sound_T: Tensor, label: int, voice: float) -> list[dict[str, Any]]:
-    """What is heard in the recording and in what was made of it, towards one emotion."""
-    versions = zip(STAGES, (source.sound_T, sound_T), (1.0, voice), strict=True)
-    # Each is compared with itself: another timing leaves no frame to compare what is said by.
-    return [
-        {"wanted": EMOTIONS[label], "version": name, "seconds": len(wave_T) / SAMPLE_RATE, "voice": cosine}
-        | listener.hear(wave_T, wave_T, label)
-        for name, wave_T, cosine in versions
-    ]
+def hear(listener: Listener, sound_T: Tensor) -> dict[str, Any]:
+    """How much recogniser and judge believe in each emotion, by their names, and the statement that is nearest."""
+    windows = [sound_T[a:b].numpy() for a, b in window_bounds(len(sound_T), SAMPLE_RATE)]
+    found: dict[str, Any] = {}
+    for name in HEARERS:
+        heard = classify(windows, listener.models[name], listener.device)
+        found[name] = {emotion: sum(one[emotion] for one in heard) / len(heard) for emotion in EMOTIONS}
+    content: Any = listener.models["content_b"]
+    with torch.inference_mode():
+        statement = int(content.statement_logits(log_mel(sound_T.to(listener.device))[None]).argmax())
+    return found | {"statement": listener.statements[statement]}
+
+
+def row_of(version: str, emotion: str, heard: dict[str, Any], voice: float, samples: int) -> dict[str, Any]:
+    """What is heard of one emotion in a version, and the length of its file."""
+    judged = heard["judge"]
+    return {"wanted": emotion, "version": version, "voice": voice, "seconds": samples / SAMPLE_RATE} | {
+        "judge_emotion": max(judged, key=judged.__getitem__),
+        "statement": heard["statement"],
+        **{name: heard[name][emotion] for name in HEARERS},
+    }
 
 
 def describe(rows: list[dict[str, Any]]) -> str:
@@ -117,7 +135,7 @@ def describe(rows: list[dict[str, Any]]) -> str:
         [
             row["wanted"],
             row["version"],
-            *(f"{100 * row[listener]:.0f} %" for listener in ("recogniser", "judge")),
+            *(f"{100 * row[listener]:.0f} %" for listener in HEARERS),
             row["judge_emotion"],
             row["statement"],
             f"{row['voice']:.2f}",
