@@ -14,8 +14,10 @@ from affekt.evaluate.conversion_figures import (
     Version,
     against_copy,
     cosines,
+    count,
     figures_of,
     listen_to_unchanged,
+    named_elsewhere,
     of_mos,
 )
 from affekt.evaluate.conversion_pairs import Pair
@@ -72,6 +74,34 @@ def test_what_the_corpus_has_for_some_pairs_counts_for_these(versions: dict[str,
     found = figures_of("another_take", versions, PAIRS, STATEMENTS)
     assert found["judge_accuracy"] == 1
     assert not [key for key in found if key.startswith("back/") and key != "back/mos"]
+
+
+def test_what_makes_all_sound_alike_is_named_elsewhere_as_often_as_where_it_is_wanted(
+    versions: dict[str, Version],
+) -> None:
+    """Seven emotions, each wished of three recordings."""
+    pairs = [Pair(i, i, emotion, None, ()) for i in range(3) for emotion in range(1, 8)]
+    same = {key: version(*[sound(2)] * 21) for key in ("alike", "source", "target")}
+    alike = figures_of("alike", same, pairs, [0] * 21)
+    assert alike["judge_accuracy"] == alike["judge_elsewhere"] == pytest.approx(1 / 7)
+    assert named_elsewhere([sound(one.emotion) for one in pairs], pairs) == 0, "all as wished"
+    one_sad = [sound(3 if i == 0 else 0) for i in range(21)]  # named in one of the 18 in which another was wanted
+    assert named_elsewhere(one_sad, pairs) == pytest.approx(1 / 18 / 7)
+    assert named_elsewhere([sound(2)] * 3, pairs[1::7]) is None, "nothing else was wanted"
+    mixed = [sound(named) for named in (3, 3, 2, 0, 3, 3)]  # sad in one of two wishes of happy; those back do not count
+    assert named_elsewhere(mixed, PAIRS) == 0.25
+    assert "judge_elsewhere" not in figures_of("another_take", versions, PAIRS, STATEMENTS)
+
+
+def test_pairs_recordings_and_what_a_version_stands_for_are_counted(versions: dict[str, Version]) -> None:
+    clips = pd.DataFrame({"speaker": ["s0", "s0", "s0", "s1"], "emotion": ["neutral", "happy", "sad", "neutral"]})
+    empty, rows = np.zeros(0, np.float32), np.arange(4)
+    found = count(Packed(clips, empty, empty, empty, empty, empty, rows, rows), PAIRS)
+    told = {key: found[key] for key in ("pairs", "recordings", "wanted", "back_pairs", "speakers", "chance")}
+    assert told == {"pairs": 4, "recordings": 2, "wanted": 2, "back_pairs": 2, "speakers": 2, "chance": 1 / 3}
+    counted = {name: figures_of(name, versions, PAIRS, STATEMENTS) for name in ("made", "another_take")}
+    assert [counted["made"][key] for key in ("pairs", "back/pairs")] == [4, 2]
+    assert counted["another_take"]["pairs"] == 1
 
 
 def told(*right: bool) -> Version:

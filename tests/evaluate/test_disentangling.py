@@ -16,8 +16,10 @@ from affekt.evaluate.disentangling import (
     ASPECTS,
     CHANGED,
     CODES,
+    OWN,
     QUIETEST_DB,
     Ears,
+    Exchanged,
     Sound,
     compare,
     correlate,
@@ -30,7 +32,9 @@ from affekt.evaluate.disentangling import (
     speak,
     stretched,
     summarise_pairs,
+    weigh_codes,
 )
+from affekt.evaluate.proportions import sign_test
 from affekt.features.f0 import track_f0
 from affekt.features.mel import HOP_LENGTH, N_MELS, SAMPLE_RATE, log_mel, normalise
 from affekt.features.packed import Packed
@@ -180,7 +184,20 @@ def test_there_are_as_many_pairs_as_the_corpus_has() -> None:
     pairs = draw_pairs(clips, 1000, numpy_rng(0))
     assert len(pairs) == len(set(pairs)) == 2 * 8 * 3
     with pytest.raises(UserError, match="differ in speaker, emotion and statement, and the corpus has no two"):
-        draw_pairs(make_clips(8, statements=1), 5, numpy_rng(0))
+        draw_pairs(make_clips(8).query("speaker == 's2'"), 5, numpy_rng(0))
+
+
+def test_clips_of_one_statement_are_paired_and_what_is_said_is_left_out() -> None:
+    clips = make_clips(8, statements=1)
+    pairs = draw_pairs(clips, 5, numpy_rng(0))
+    assert len(set(pairs)) == 5
+    for pair in pairs:
+        first, second = (clips.iloc[row] for row in pair)
+        assert first["speaker"] != second["speaker"]
+        assert first["emotion"] != second["emotion"]
+    a, b = make_sound(0, 1), make_sound(1, 1)
+    figures = compare(b, a, b)
+    assert (figures["statement/moved"], figures["f0/moved"]) == (None, 1)
 
 
 # -- stretching and comparing
@@ -279,6 +296,47 @@ def test_networks_that_copy_codes_move_what_they_copy_and_no_more(packed: Packed
             assert figures[f"{changed}/{aspect}/moved"] == wanted, (changed, aspect)
             assert figures[f"{changed}/{aspect}/{'to_b' if wanted else 'to_a'}"] > 0.7, (changed, aspect)
     assert {len(wave) for wave in found[0].waves.values()} == {119 * HOP_LENGTH}, "all as long as A"
+
+
+def exchanged(pairs: int, moved: dict[tuple[str, str], list[float | None]]) -> list[Exchanged]:
+    """Pairs in which each code moves its own aspect and no other, but for what is given by (changed, aspect)."""
+    figures = [
+        {
+            changed: {
+                f"{aspect}/moved": moved.get((changed, aspect), [float(OWN.get(changed) == aspect)] * pairs)[i]
+                for aspect in ASPECTS
+            }
+            for changed in CHANGED
+        }
+        for i in range(pairs)
+    ]
+    return [Exchanged({}, one) for one in figures]
+
+
+def test_a_code_is_weighed_against_the_strongest_other_and_against_none() -> None:
+    p = weigh_codes(exchanged(12, {}))
+    assert {p[f"{code}/p_value{ending}"] for code in OWN for ending in ("", "_row")} == {2 / 2**12}
+    assert {p[f"{code}/p_holm"] for code in OWN} == {4 * 2 / 2**12}, "adjusted for four codes"
+    lost = weigh_codes(exchanged(12, {("none", "f0"): [1.0] * 5 + [0.0] * 7}))
+    assert lost["pitch/p_value"] == 2 / 2**7, "what is lost without any code is no merit"
+    assert lost["pitch/p_value_row"] == 2 / 2**12
+    assert lost["pitch/p_holm"] == 2 / 2**7, "the greatest of four"
+    mixed = weigh_codes(exchanged(12, {("speaker", "f0"): [0.0] * 2 + [1.0] * 4 + [0.0] * 6,
+                                       ("pitch", "f0"): [0.0] * 4 + [1.0] * 8}))  # fmt: skip
+    assert mixed["pitch/p_value"] == pytest.approx(sign_test(6, 2)), "six pairs rose, two fell"
+    assert mixed["speaker/p_value_row"] == pytest.approx(2 / 2**8)
+
+
+def test_one_pair_of_noise_and_what_is_not_defined_show_nothing() -> None:
+    noise = weigh_codes(exchanged(30, {("rhythm", "timing"): [1.0] + [0.0] * 29}))
+    assert noise["rhythm/p_value"] == noise["rhythm/p_holm"] == noise["rhythm/p_value_row"] == 1
+    less = weigh_codes(exchanged(30, {("none", "timing"): [1.0] * 30, ("rhythm", "timing"): [0.0] * 30}))
+    assert less["rhythm/p_value"] == 1, "less is not more, however surely"
+    never = weigh_codes(exchanged(30, {("content", "f0"): [None] * 30}))
+    assert never["pitch/p_value"] == 1, "not defined is no 0"
+    assert never["content/p_value_row"] == 1
+    few = weigh_codes(exchanged(30, {("content", "f0"): [None] * 24 + [0.0] * 6}))
+    assert few["pitch/p_value"] == 2 / 2**6, "of the pairs that have both"
 
 
 def test_what_is_not_defined_is_counted(packed: Packed) -> None:

@@ -338,27 +338,34 @@ def write_mask(folder: Path) -> None:
     write_json(folder / "index.json", {"bounds_db": list(BOUNDS_DB), "examples": rows})
 
 
-CONVERTED = {"source": 0.15, "translator": 0.55, "codegan": 0.35, "optimise": 0.4, "another_take": 0.7, "target": 0.75}
+CONVERTED = {
+    "source": 0.15, "copy": 0.2, "together": 0.18,
+    "translator": 0.55, "codegan": 0.35, "optimise": 0.4, "another_take": 0.7, "target": 0.75,
+}  # fmt: skip
 CODES = {"content": "statement", "pitch": "f0", "rhythm": "timing", "speaker": "voice"}
 
 
 def convert_figures() -> dict[str, float]:
     """What conversion adds to the summary: the translator is believed most, and recordings more."""
     flat = {"convert/pairs": 40.0, "convert/back_pairs": 10.0, "convert/speakers": 4.0, "convert/steps": 30.0,
-            "convert/mos_pairs": 10.0,
+            "convert/mos_pairs": 10.0, "convert/recordings": 6.0, "convert/wanted": 7.0,
             "convert/same_speaker_cosine": 0.85, "convert/other_speaker_cosine": 0.65, "convert/jury_ua": 0.7,
             "convert/chance": 0.125}  # fmt: skip
     for rank, (version, heard) in enumerate(CONVERTED.items()):
         row = {"mcd": 8.0 - rank, "f0_rmse": 6.0 - rank, "f0_correlation": 0.1 * rank, "mos": 3.5 + 0.05 * rank,
-               "duration_ratio": 0.8 + 0.04 * rank, "judge_accuracy": heard, "judge_probability": heard - 0.05,
+               "duration_ratio": 0.8 + 0.04 * rank, "duration_error": 0.3 - 0.02 * rank,
+               "judge_accuracy": heard, "judge_probability": heard - 0.05,
                "speaker_cosine": 0.8, "statement_accuracy": 0.95}  # fmt: skip
         if version == "codegan":
             row["f0_rmse_undefined"] = 3.0
         flat |= {f"convert/{version}/{key}": value for key, value in row.items()}
         flat |= {f"convert/{version}/back/{key}": value for key, value in (row | {"judge_accuracy": 0.5}).items()}
+        pairs = 30.0 if version == "another_take" else 40.0
+        flat |= {f"convert/{version}/judge_elsewhere": 0.12, f"convert/{version}/pairs": pairs}
+        flat[f"convert/{version}/back/pairs"] = 10.0
         flat |= {f"convert/{version}/{emotion}/judge_accuracy": heard for emotion in EMOTIONS[1:]}
         if version in ("translator", "codegan", "optimise"):
-            flat[f"convert/{version}/p_value"] = 0.001 * rank
+            flat |= {f"convert/{version}/p_value": 0.001 * rank, f"convert/{version}/p_holm": 0.003 * rank}
     return flat | {"convert/optimise/own_before": 0.12, "convert/optimise/own_after": 0.93}
 
 
@@ -387,6 +394,9 @@ def disentangle_figures() -> dict[str, float]:
             share = 0.9 if CODES.get(changed) == aspect else 0.05
             row = {"moved": share, "to_a": 1 - share, "to_b": share}
             flat |= {f"disentangle/{changed}/{aspect}/{key}": value for key, value in row.items()}
+        if changed != "none":
+            flat |= {f"disentangle/{changed}/p_{kind}{ending}": p for kind, p in (("value", 0.002), ("holm", 0.008))
+                     for ending in ("", "_row")}  # fmt: skip
     return flat
 
 
@@ -401,27 +411,29 @@ def write_disentangling(folder: Path) -> None:
 
 def voices_figures() -> dict[str, float]:
     """What new voices add to the summary."""
-    drawn = {"samples": 64.0, "gender_accuracy": 1.0, "gender_accuracy_real": 0.98, "too_near": 0.0, "nearest": 0.12,
+    drawn = {"samples": 64.0, "gender_accuracy": 1.0, "gender_accuracy_real": 0.98, "too_near": 0.0,
+             "too_near_real": 0.35, "nearest": 0.12,
              "nearest_median": 0.21, "same_speaker_percentile_1": 0.05, "pairwise_cosine": 0.62,
              "pairwise_cosine_real": 0.6, "unseen_nearest_median": 0.2}  # fmt: skip
     spoken = {"count": 8.0, "pairwise_cosine": 0.8, "pairwise_cosine_same": 0.9, "cosine_to_wish": 0.7,
-              "gender_accuracy": 0.75, "f0_women_hz": 201.0, "f0_men_hz": 118.0}  # fmt: skip
+              "gender_accuracy": 0.75, "gender_accuracy_crossed": 0.625,
+              "f0_women_hz": 201.0, "f0_men_hz": 118.0}  # fmt: skip
     flat = {f"voices/{key}": value for key, value in drawn.items()}
     flat |= {f"voices/decoded/{key}": value for key, value in spoken.items()}
     return flat | {"voices/fake_neutral/f0_deviation_before": 3.4, "voices/fake_neutral/f0_deviation_after": 0.9}
 
 
 def write_voices(folder: Path) -> None:
-    """Write a recording, two new voices and a melody before and after it was made flat."""
+    """Write two recordings, two new voices that speak each, and a melody before and after it was made flat."""
     sources = [
         {"clip_id": f"demo-{name}-01", "gender": gender,
          "audio": write_sound(folder / f"source-{gender}.wav", buzz(150, 0.6, 0))}
         for name, gender in (("03", "f"), ("04", "m"))
     ]  # fmt: skip
     voices = [
-        {"audio": write_sound(folder / f"{gender}.wav", buzz(f0_hz, 0.6, 1)), "gender": gender,
-         "source": f"source-{gender}.wav", "nearest_speaker": "demo-01", "nearest_cosine": 0.77}
-        for gender, f0_hz in (("f", 210), ("m", 115))
+        {"audio": write_sound(folder / f"{gender}-{source}.wav", buzz(f0_hz, 0.6, 1)), "gender": gender, "number": 1,
+         "source": f"source-{source}.wav", "nearest_speaker": "demo-01", "nearest_cosine": 0.77}
+        for source in "fm" for gender, f0_hz in (("f", 210), ("m", 115))
     ]  # fmt: skip
     flat: dict[str, object] = {"clip_id": "demo-03-01", "f0_before": 3.1, "f0_after": 0.8}
     flat |= {when: write_sound(folder / f"{when}.wav", buzz(150, 0.6, 2)) for when in ("before", "after")}

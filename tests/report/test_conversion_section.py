@@ -40,6 +40,9 @@ def test_rows_are_the_versions_with_wilsons_interval_over_the_pairs() -> None:
     assert row("translator", values())["interval"] == wilson_interval(22, 40)
     assert row("translator", values(), back=True)["interval"] == wilson_interval(5, 10)
     assert [row["p"] is not None for row in found] == [version in conversion.METHODS for version in CONVERTED]
+    assert row("another_take", values())["interval"] == wilson_interval(21, 30), "of the pairs that it stands for"
+    assert [row["elsewhere"] for row in found] == [0.12] * len(CONVERTED)
+    assert row("translator", values(), back=True)["elsewhere"] is None
     assert row("translator", values())["p"] == pytest.approx(0.009), "adjusted for the three converters"
     assert row("translator", values(), back=True)["p"] is None
 
@@ -49,8 +52,16 @@ def test_a_corpus_without_another_take_has_no_row_of_it() -> None:
     assert "another_take" not in [row["version"] for row in found]
     of_some = values(without=("convert/another_take/mos",))
     assert texts("another_take", of_some)["mos"].text == ""
-    with pytest.raises(UserError, match="convert/codegan/judge_accuracy"):
-        conversion.rows_of(values(without=("convert/codegan/judge_accuracy",)))
+    for key in ("judge_accuracy", "judge_elsewhere", "pairs"):
+        with pytest.raises(UserError, match=f"convert/codegan/{key}"):
+            conversion.rows_of(values(without=(f"convert/codegan/{key}",)))
+
+
+def test_where_one_emotion_is_wanted_nothing_is_named_elsewhere_and_the_claim_is_not_met() -> None:
+    keys = tuple(f"convert/{version}/judge_elsewhere" for version in CONVERTED)
+    of = values({"convert/wanted": 1.0}, without=keys)
+    assert [row["elsewhere"] for row in conversion.rows_of(of)] == [None] * len(CONVERTED)
+    assert any("believes most" in claim.text for claim in judge_run(of, [])["missed"])
 
 
 def test_the_best_of_the_converters_is_marked_and_real_recordings_do_not_compete() -> None:
@@ -123,6 +134,23 @@ def test_the_page_says_who_the_jury_is_and_marks_the_best_once(page: Path) -> No
     assert all(name in text for name in conversion.VERSIONS.values())
 
 
+def test_the_page_says_how_few_recordings_the_pairs_are_of_and_what_chance_is(page: Path) -> None:
+    section = re.search(r'<section id="conversion">.*?</section>', page.read_text(encoding="utf-8"), re.DOTALL)
+    assert section is not None
+    text = section.group(0)
+    assert "are of 6 recordings of 4 speakers, each wished several times" in text
+    assert "Chance is 1/7, 14.3\u202f%" in text
+    assert "right in 14.3 on average" in text
+    assert text.count("12.5") == 1, "of real clips of all eight emotions, neutral among them"
+    assert "with 4 speakers p can be no smaller than 2/2<sup>4</sup>, 0.12" in text
+    assert text.count("Named elsewhere<small>") == 1, "back to neutral there is one wish"
+    assert text.count("there is one of 30 pairs") == 1
+    assert "by the encoder whose embedding SpeechSplit’s decoder is given" in text
+    assert "named as it is by a network that is in no converter’s loss (content_a;" in text
+    assert "network in no loss" not in text
+    assert text.count("keeps the length") == 2 * 2, "CodeGAN and optimised codes, both ways"
+
+
 def claims(changes: dict[str, float]) -> list[Claim]:
     found = judge_run(values(changes), [])
     both = [*found["met"], *found["missed"]]
@@ -135,6 +163,8 @@ def claims(changes: dict[str, float]) -> list[Claim]:
         ({}, [True, True, True]),
         ({"convert/source/judge_accuracy": 0.28}, [False, True, True]),
         ({"convert/copy/judge_accuracy": 0.28}, [False, True, True]),  # the vocoder did it
+        ({"convert/translator/judge_elsewhere": 0.55}, [False, True, True]),  # all sounds are made alike
+        ({"convert/wanted": 1.0}, [False, True, True]),
         ({"convert/translator/p_value": 0.2}, [True, True, True]),
         ({"convert/translator/p_holm": 0.2}, [False, True, True]),
         ({"convert/translator/speaker_cosine": 0.74}, [True, False, True]),
@@ -154,6 +184,16 @@ def test_without_other_speakers_no_voice_is_said_to_be_kept(sources: Sources, tm
     found = judge_run(of, [])
     assert not any("keeps the voice" in claim.text for claim in (*found["met"], *found["missed"]))
     assert conversion.build(sources, Assets(tmp_path), of, list(EMOTIONS), 1)["other_speaker_cosine"] is None
+
+
+def test_one_verdict_whatever_is_wished_is_no_conversion() -> None:
+    """A seventh of the wishes is right by chance, which is twice what the jury hears of neutral recordings."""
+    neutral = {f"convert/{version}/judge_accuracy": 0.03 for version in ("source", "copy", *conversion.METHODS)}
+    constant = {"convert/optimise/judge_accuracy": 1 / 7, "convert/optimise/judge_elsewhere": 1 / 7}
+    claim = claims(neutral | constant)[0]
+    assert (claim.met, "chance 14.3\u202f%, elsewhere 14.3\u202f%" in claim.figures) == (False, True)
+    assert not claims(neutral | constant | {"convert/optimise/judge_elsewhere": 0.1})[0].met, "chance is not more"
+    assert claims(neutral | constant | {"convert/optimise/judge_accuracy": 0.15})[0].met
 
 
 def test_nothing_heard_is_not_twice_nothing() -> None:

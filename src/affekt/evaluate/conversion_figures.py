@@ -95,11 +95,16 @@ def of_mos(pairs: Sequence[Pair]) -> list[int]:
 
 
 def count(packed: Packed, pairs: Sequence[Pair]) -> dict[str, float]:
-    """Return how much was converted, and what a guess would reach."""
-    back = sum(one.back for one in pairs)
+    """Return how much was converted, and what a guess at the emotion of real clips would reach in UA.
+
+    Pairs to an emotion are of so many `recordings`, each of which is wished several of the `wanted` emotions.
+    """
+    there = [one for one in pairs if not one.back]
     return {
-        "pairs": float(len(pairs) - back),
-        "back_pairs": float(back),
+        "pairs": float(len(there)),
+        "recordings": float(len({one.source for one in there})),
+        "wanted": float(len({one.emotion for one in there})),
+        "back_pairs": float(len(pairs) - len(there)),
         "mos_pairs": float(sum(not pairs[i].back for i in of_mos(pairs))),
         "speakers": float(len(set(speakers_of(packed, pairs)))),
         "chance": 1 / packed.clips["emotion"].nunique(),
@@ -126,7 +131,10 @@ def all_figures(
 def figures_of(
     name: str, versions: dict[str, Version], pairs: Sequence[Pair], statements_P: Sequence[int]
 ) -> dict[str, float]:
-    """Return the figures of a version: means, `back/` means and `<emotion>/judge_accuracy`."""
+    """Return the figures of a version: means, `back/` means, both of so many `pairs`, and `<emotion>/judge_accuracy`.
+
+    `judge_elsewhere` (named_elsewhere) is left out where one emotion alone is wanted.
+    """
     sounds, source, target = (versions[key].sounds for key in (name, "source", "target"))
     rows: dict[int, dict[str, float | None]] = {}
     for i, (made, one) in enumerate(zip(sounds, pairs, strict=True)):
@@ -138,6 +146,7 @@ def figures_of(
         chosen = [i for i in rows if pairs[i].back == back]
         if not chosen:
             continue
+        figures[f"{prefix}pairs"] = float(len(chosen))
         figures |= {prefix + key: value for key, value in summarise([rows[i] for i in chosen]).items()}
         if mos := [value for i, value in versions[name].mos.items() if pairs[i].back == back]:
             figures[f"{prefix}mos"] = float(np.mean(mos))
@@ -145,7 +154,24 @@ def figures_of(
     for label in sorted({pairs[i].emotion for i in there}):
         right = [rows[i]["judge_accuracy"] for i in there if pairs[i].emotion == label]
         figures[f"{EMOTIONS[label]}/judge_accuracy"] = float(np.mean([value for value in right if value is not None]))
-    return figures
+    elsewhere = named_elsewhere(sounds, pairs)
+    return figures | ({} if elsewhere is None else {"judge_elsewhere": elsewhere})
+
+
+def named_elsewhere(sounds: Sequence[Sound | None], pairs: Sequence[Pair]) -> float | None:
+    """Return how often an emotion is named where another one was wanted, a mean over wanted ones; None if there is one.
+
+    Of pairs to an emotion. What makes all recordings sound alike is as often right as it is named elsewhere.
+    """
+    named = [
+        (int(sound.belief_E.argmax()), one.emotion)
+        for sound, one in zip(sounds, pairs, strict=True)
+        if sound is not None and not one.back
+    ]
+    wanted = {emotion for _, emotion in named}
+    if len(wanted) < 2:
+        return None
+    return float(np.mean([np.mean([heard == this for heard, emotion in named if emotion != this]) for this in wanted]))
 
 
 def against_copy(

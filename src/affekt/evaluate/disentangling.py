@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from affekt.core.errors import UserError
 from affekt.evaluate.conversion import index_of_statement
 from affekt.evaluate.converters import read_utterance
+from affekt.evaluate.proportions import holm, mcnemar
 from affekt.evaluate.vocoding import summarise
 from affekt.features.f0 import track_f0
 from affekt.features.mel import log_mel
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 HALF = "b"  # of the speakers: no network has heard them
 CODES = {"content": "content_BDS", "pitch": "pitch_BDS", "rhythm": "rhythm_BDS", "speaker": "speaker_BE"}
 CHANGED = ("none", *CODES)
+OWN = {"content": "statement", "pitch": "f0", "rhythm": "timing", "speaker": "voice"}  # aspect that a code is to move
 QUIETEST_DB = -50.0  # below a clip's loudest frame: what is quieter is noise
 LEAST_FRAMES = 10  # of which a correlation is told
 LEAST_DEVIATION = 1e-4  # of a contour that moves, in octaves or dB
@@ -64,10 +66,13 @@ class Ears:
 def draw_pairs(clips: "pd.DataFrame", count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     """Draw rows (A, B) of half b that differ in speaker, emotion and statement; women and men take turns, as A and B.
 
-    No pair comes twice, and speakers and emotions are spread. UserError where there is no such pair.
+    No pair comes twice, and speakers and emotions are spread. Where all say one statement, that is the same. UserError
+    where there is no such pair.
     """
     columns = {key: clips[key].to_numpy(str) for key in ("speaker", "emotion", "statement", "gender")}
     those = np.flatnonzero(clips["half"].to_numpy() == HALF)
+    if len(set(columns["statement"][those])) == 1:
+        columns["statement"] = np.arange(len(clips)).astype(str)  # as if each were said once
     turns = [_deal(columns, those, genders, rng) for genders in product(*[np.unique(columns["gender"][those])] * 2)]
     pairs: list[tuple[int, int]] = []
     while turns and len(pairs) < count:
@@ -198,11 +203,15 @@ def correlate(x_F: np.ndarray, y_F: np.ndarray) -> float | None:
 
 
 def compare(outcome: Sound, a: Sound, b: Sound) -> dict[str, float | None]:
-    """Return for each aspect how like the outcome is to A, to B, and whether (1 or 0) it is nearer to B."""
+    """Return for each aspect how like the outcome is to A, to B, and whether (1 or 0) it is nearer to B.
+
+    Whether what is said has moved cannot be told where A and B say the same: None.
+    """
     figures: dict[str, float | None] = {}
     for name, likeness in ASPECTS.items():
         to_a, to_b = likeness(outcome, a), likeness(outcome, b)
-        moved = None if to_a is None or to_b is None else float(to_b > to_a)
+        untold = name == "statement" and compare_statements(a, b) == 1
+        moved = None if untold or to_a is None or to_b is None else float(to_b > to_a)
         figures |= {f"{name}/to_a": to_a, f"{name}/to_b": to_b, f"{name}/moved": moved}
     return figures
 
@@ -233,12 +242,48 @@ def measure_pair(
 
 
 def summarise_pairs(found: Sequence[Exchanged]) -> dict[str, float]:
-    """Return `<changed>/<aspect>/<moved|to_a|to_b>`, means over the pairs for which it is defined, others counted."""
-    return {
+    """Return `<changed>/<aspect>/<moved|to_a|to_b>`, means where it is defined, others counted; with weigh_codes."""
+    means = {
         f"{changed}/{key}": value
         for changed in CHANGED
         for key, value in summarise([one.figures[changed] for one in found]).items()
     }
+    return means | weigh_codes(found)
+
+
+def weigh_codes(found: Sequence[Exchanged]) -> dict[str, float]:
+    """Return `<code>/p_value`: does it move its own aspect in more pairs than every other code and changing none do?
+
+    And `<code>/p_value_row`: in more than it moves every other aspect? Each is the greatest p of the tests against one
+    of these, all of which have to be passed; `/p_holm` and `/p_holm_row` are adjusted for the number of codes.
+    """
+
+    def moved(changed: str, aspect: str) -> list[float | None]:
+        return [one.figures[changed][f"{aspect}/moved"] for one in found]
+
+    p: dict[str, list[float]] = {"": [], "_row": []}
+    for code, own in OWN.items():
+        rivals = {"": [moved(other, own) for other in CHANGED if other != code],
+                  "_row": [moved(code, aspect) for aspect in ASPECTS if aspect != own]}  # fmt: skip
+        for ending, those in rivals.items():
+            p[ending].append(max(more_often(moved(code, own), rival) for rival in those))
+    return {
+        f"{code}/{name}{ending}": value
+        for ending, raw in p.items()
+        for name, values in (("p_value", raw), ("p_holm", holm(raw)))
+        for code, value in zip(OWN, values, strict=True)
+    }
+
+
+def more_often(moved: Sequence[float | None], rival: Sequence[float | None]) -> float:
+    """Return the exact two-sided p of McNemar's test over the pairs that have both; 1 where `moved` is not the more.
+
+    So what is not defined for any pair beats nothing, and nothing beats it.
+    """
+    both = [(x, y) for x, y in zip(moved, rival, strict=True) if x is not None and y is not None]
+    if sum(x for x, _ in both) <= sum(y for _, y in both):
+        return 1.0
+    return mcnemar([y == 1 for _, y in both], [x == 1 for x, _ in both])
 
 
 @torch.inference_mode()

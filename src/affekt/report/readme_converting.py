@@ -19,64 +19,89 @@ def converting_blocks(results: Mapping[str, Any]) -> list[str]:
 
 def conversion_table(values: Values) -> str:
     """Every converter beside the recording, as it is and vocoded, and the real one; in one column back to neutral."""
-    pairs, speakers = (round(values[f"convert/{key}"]) for key in ("pairs", "speakers"))
+    pairs, recordings, speakers = (round(values[f"convert/{key}"]) for key in ("pairs", "recordings", "speakers"))
     heads = [f"{column.name}, {column.unit}" for column in conversion.COLUMNS]
-    what = f"{pairs} neutral recordings of {speakers} unseen speakers to an emotion"
-    lines = [f"| {what} | **jury hears it** (95 %) | p | {' | '.join(heads)} | back to neutral: jury hears it |",
-             "|---" * (4 + len(heads)) + "|"]  # fmt: skip
+    what = f"{recordings} neutral recordings of {speakers} unseen speakers, {pairs} times to an emotion"
+    first = f"| {what} | **jury hears it** (95 %) | named elsewhere | p |"
+    lines = [f"{first} {' | '.join(heads)} | back to neutral: jury hears it |", "|---" * (5 + len(heads)) + "|"]
     rows, best = conversion.rows_of(values), conversion.best_method(values)
     for row in rows:
         low, high = row["interval"]
         name = f"**{row['name']}**" if row["version"] == best else row["name"]
+        name += f" (of {row['pairs']} pairs)" if row["pairs"] != pairs else ""
         heard = f"{_share(row['heard'])} ({100 * low:.0f}–{100 * high:.0f})"
         cells = [_plain(cell) for cell in row["cells"]]
         back = values.find(f"convert/{row['version']}/{conversion.NEUTRAL}/judge_accuracy")
         p = "" if row["p"] is None else p_value(row["p"])
-        lines.append(f"| {name} | {heard} | {p} | {' | '.join(cells)} | {'' if back is None else _share(back)} |")
+        elsewhere = "" if row["elsewhere"] is None else _share(row["elsewhere"])
+        lines.append(
+            f"| {name} | {heard} | {elsewhere} | {p} | {' | '.join(cells)} | {'' if back is None else _share(back)} |"
+        )
+    return "\n".join([*lines, "", _scale(values)])
+
+
+def _scale(values: Values) -> str:
+    """What the figures of the conversions are of, and beside what they are to be read."""
+    names = ("pairs", "recordings", "speakers", "wanted")
+    pairs, recordings, speakers, wanted = (round(values[f"convert/{key}"]) for key in names)
     same, other = values["convert/same_speaker_cosine"], values.find("convert/other_speaker_cosine")
     others = "" if other is None else f", {other:.3f} another of the same gender in it"
     jury, chance = values["convert/jury_ua"], values["convert/chance"]
-    scale = (
-        f"The jury (networks of the other folds of half b, in no loss) reaches {jury:.3f} UA on real clips, chance is "
-        f"{chance:.3f}. Speaker cosine to the recording: {same:.3f} is the same speaker in the wanted "
-        f"emotion{others}. MCD, f0 and duration are against the real recording, the duration error being the mean "
-        "absolute logarithm of the ratio; MOS is of every fourth. p: exact sign-flip test over speakers against the "
-        f"source through the vocoder, adjusted for {len(conversion.METHODS)} converters after Holm."
+    wish = conversion.chance_of_a_wish(values)
+    return (
+        f"The {pairs} pairs are of {recordings} recordings of {speakers} speakers, each wished several times; the "
+        "intervals (Wilson) leave that out of account and are too narrow. The jury (networks of the other folds of "
+        f"half b, in no loss) reaches {jury:.3f} UA on real clips, of which chance is {chance:.3f}. Of a wish chance "
+        f"is 1/{wanted}: one emotion that is named always is the wanted one in {wish:.3f}. "
+        "Named elsewhere: how often an emotion is named where another one was wanted. Speaker cosine to the recording "
+        f"(of the encoder whose embedding SpeechSplit's decoder is given): {same:.3f} is the same speaker in the "
+        f"wanted emotion{others}. The statement is named by a network that is in no converter's loss. MCD, f0 and "
+        "duration are against the real recording, the duration error being the mean absolute logarithm of the ratio; "
+        "MOS is of every fourth. p: exact sign-flip test over speakers against the source through the vocoder, "
+        f"adjusted for {len(conversion.METHODS)} converters after Holm; with {speakers} speakers it can be no smaller "
+        f"than 2/2^{speakers} before that."
     )
-    return "\n".join([*lines, "", scale])
 
 
 def disentangling_table(values: Values) -> str:
     """What each code moves, its own aspect in bold."""
     pairs = round(values["disentangle/pairs"])
-    lines = [f"| code of another recording, {pairs} pairs | {' | '.join(disentangling.ASPECTS.values())} |"]
-    lines.append("|---" * (1 + len(disentangling.ASPECTS)) + "|")
+    lines = [f"| code of another recording, {pairs} pairs | {' | '.join(disentangling.ASPECTS.values())} | p |"]
+    lines.append("|---" * (2 + len(disentangling.ASPECTS)) + "|")
     for code, name in disentangling.CODES.items():
         cells = []
         for aspect in disentangling.ASPECTS:
             mean = disentangling.moved(values, code, aspect).mean
             text = "undefined" if mean is None else _share(mean)
             cells.append(f"**{text}**" if disentangling.OWN.get(code) == aspect else text)
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        p = p_value(values[f"disentangle/{code}/p_holm"]) if code in disentangling.OWN else ""
+        lines.append(f"| {name} | {' | '.join(cells)} | {p} |")
     seen, unseen = (values[f"disentangle/reconstruction/mel_l1_{whose}"] for whose in ("seen", "unseen"))
     told = (
-        "Share of pairs in which what comes out is nearer to the lender. Reconstruction, mel L1 in nepers: "
+        "Share of pairs in which what comes out is nearer to the lender. p: McNemar over pairs, that a code moves its "
+        "own aspect more often than every other code and changing none, after Holm. Reconstruction, mel L1 in nepers: "
         f"{seen:.3f} on training speakers, {unseen:.3f} on others."
     )
     return "\n".join([*lines, "", told])
 
 
 def voices_line(values: Values) -> str:
-    """New voices beside real ones."""
+    """New voices beside real ones; what a run with few voices or one gender has none of is `undefined`."""
     get = lambda key: values[f"voices/{key}"]  # noqa: E731
+    cosine, cosine_real, spoken, spoken_same = (
+        "undefined" if (found := values.find(f"voices/{start}pairwise_cosine{ending}")) is None else f"{found:.3f}"
+        for start, ending in (("", ""), ("", "_real"), ("decoded/", ""), ("decoded/", "_same"))
+    )
+    crossed = values.find("voices/decoded/gender_accuracy_crossed")
+    other = "" if crossed is None else f", in recordings of the other gender {_share(crossed)}"
     return (
         f"New voices, {get('samples'):.0f} drawn embeddings: gender as wished {_share(get('gender_accuracy'))} (real "
         f"unseen speakers {_share(get('gender_accuracy_real'))}), too near to a training clip "
         f"{_share(get('too_near'))}, distance to the nearest training clip {get('nearest_median'):.3f} (real unseen "
-        f"speakers {get('unseen_nearest_median'):.3f}), cosine between two {get('pairwise_cosine'):.3f} (real speakers "
-        f"{get('pairwise_cosine_real'):.3f}). Spoken in {get('decoded/count'):.0f} of them: gender as wished "
-        f"{_share(get('decoded/gender_accuracy'))}, cosine between two {get('decoded/pairwise_cosine'):.3f} (one "
-        f"speaker's recordings {get('decoded/pairwise_cosine_same'):.3f})."
+        f"speakers {get('unseen_nearest_median'):.3f}), cosine between two {cosine} (real speakers "
+        f"{cosine_real}). Spoken in {get('decoded/count'):.0f} of them: gender as wished "
+        f"{_share(get('decoded/gender_accuracy'))}{other}, cosine between two {spoken} (one "
+        f"speaker's recordings {spoken_same})."
     )
 
 

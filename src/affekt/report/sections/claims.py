@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from affekt.report.sections import climbs, conversion, disentangling, gender, hearing, optimisation
+from affekt.report.sections import climbs, gender, hearing, optimisation
+from affekt.report.sections.claim import STATEMENT_KEPT, Claim
+from affekt.report.sections.claims_converting import judge_converting
 from affekt.report.sections.vocoding import BASELINE, MEASURES, SYSTEMS, measured
 from affekt.report.values import SIGNIFICANT, Values, number, p_value, percent
 
@@ -13,19 +14,7 @@ LEAST_SNR_DB = 40.0
 ACTIVATIONS = ("activation_before", "activation_after")
 ON_PRIOR_PERCENTILES = (1.0, 99.0)  # shorter or longer than these shares of random latents has left the prior
 MASKED_SHARE = 0.5  # of clips, at least, that a mask brings to the wanted emotion
-STATEMENT_KEPT = 0.9  # of the statements that are recognised in the recordings
-CONVERTED_TIMES = 2.0  # as often as in the recording, vocoded or not, the jury hears the wish after the best converter
-GENDER_AS_WISHED = 0.95  # of new voices
 HEARD_AS_WISHED = 0.6  # of what the judge hears rightly in real clips of speakers that it does not know
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A sentence, the figures that decide it, and the verdict."""
-
-    text: str
-    figures: str
-    met: bool
 
 
 def judge_run(values: Values, emotions: Sequence[str]) -> dict[str, Any]:
@@ -33,8 +22,7 @@ def judge_run(values: Values, emotions: Sequence[str]) -> dict[str, Any]:
     claims = [*_recognition(values), *_hearing(values), *_gender(values), *_generation(values), *_vocoding(values)]
     for emotion in emotions:
         claims += _optimisation(values, emotion)
-    claims += [*_climbs(values, emotions), _mask(values), *_conversion(values), *_disentangling(values)]
-    claims += [*_voices(values), *_dream(values)]
+    claims += [*_climbs(values, emotions), _mask(values), *judge_converting(values), *_dream(values)]
     return {"met": [c for c in claims if c.met], "missed": [c for c in claims if not c.met]}
 
 
@@ -123,7 +111,7 @@ def _vocoding(values: Values) -> list[Claim]:
     claims = []
     for system, title in SYSTEMS:
         for key, name, digits, better in MEASURES if system != BASELINE else ():
-            own, beside = measured(values, system, key), measured(values, BASELINE, key)
+            own, beside = (measured(values, f"vocoder/{one}/{key}") for one in (system, BASELINE))
             text = f"{title} beats Griffin-Lim: {name.split(',')[0]}"
             figures = f"{own.describe(digits)} against {beside.describe(digits)}"
             claims.append(Claim(text, figures, own.rank(better) > beside.rank(better)))
@@ -205,73 +193,6 @@ def _mask(values: Values) -> Claim:
         f"p {p_value(of(best, 'p_value'))}",
         does(best),
     )
-
-
-def _conversion(values: Values) -> list[Claim]:
-    """What the converter does that the jury believes most: emotion, voice and statement."""
-    best = conversion.best_method(values)
-    name = f"The {conversion.VERSIONS[best]}" if best != "optimise" else "Optimising the codes"
-    heard, source, copy = (values[f"convert/{version}/judge_accuracy"] for version in (best, "source", "copy"))
-    beside, p = max(source, copy), values[f"convert/{best}/p_holm"]
-    emotion = Claim(
-        f"{name}, of all converters what the jury believes most, lets it hear the wanted emotion at least "
-        f"{CONVERTED_TIMES:g} times as often as in the recording, as it is or through the vocoder",
-        f"{percent(heard)} against {percent(source)} as it is and {percent(copy)} through the vocoder; p {p_value(p)} "
-        "against the latter (sign flips over speakers, Holm over the converters)",
-        heard > beside and heard >= CONVERTED_TIMES * beside and p < SIGNIFICANT,
-    )
-    kept, real = (values[f"convert/{version}/statement_accuracy"] for version in (best, "target"))
-    several = values["content_fixed/statements"] > 1  # of one statement there is nothing to recognise
-    statement = Claim(
-        f"{name} keeps at least {percent(STATEMENT_KEPT)} of the statements that are recognised in real recordings",
-        f"{percent(kept)} against {percent(real)}",
-        several and kept >= STATEMENT_KEPT * real,
-    )
-    return [emotion, *_voice_kept(values, best, name), statement]
-
-
-def _voice_kept(values: Values, best: str, name: str) -> list[Claim]:
-    """Nothing to claim where a corpus has no other speakers who could be taken for this one."""
-    if "convert/other_speaker_cosine" not in values:
-        return []
-    cosine = values[f"convert/{best}/speaker_cosine"]
-    same, other = (values[f"convert/{whose}_speaker_cosine"] for whose in ("same", "other"))
-    claim = Claim(
-        f"{name} keeps the voice: it is nearer to that of the same speaker in another emotion than to other speakers' "
-        "(cosine to the recording)",
-        f"{number(cosine, 3)}; {number(same, 3)} for the same speaker, {number(other, 3)} for others",
-        same > other and cosine > (same + other) / 2,
-    )
-    return [claim]
-
-
-def _disentangling(values: Values) -> list[Claim]:
-    """Each code against all others and against changing none, by what is its own to move."""
-    claims = []
-    for code, aspect in disentangling.OWN.items():
-        own = disentangling.moved(values, code, aspect)
-        other, most = disentangling.others_move(values, code)
-        called = f"the {other} code" if other in disentangling.OWN else "changing none"
-        told = "undefined" if own.mean is None else percent(own.mean)
-        text = f"The {code} code moves the {disentangling.ASPECTS[aspect].lower()} more than any other code does"
-        claims.append(Claim(text, f"{told} of pairs; {called} {percent(most)}", (own.mean or 0.0) > most))
-    return claims
-
-
-def _voices(values: Values) -> list[Claim]:
-    gender_right, too_near = values["voices/gender_accuracy"], values["voices/too_near"]
-    wished = Claim(
-        f"At least {percent(GENDER_AS_WISHED)} of the new voices have the gender that was wished",
-        f"{percent(gender_right)}; real speakers {percent(values['voices/gender_accuracy_real'])}",
-        gender_right >= GENDER_AS_WISHED,
-    )
-    new = Claim(
-        "No new voice is as near to a training clip as the nearest hundredth of one speaker's clips are to each other",
-        f"{percent(too_near)} are; the nearest at {number(values['voices/nearest'], 3)}, the bound is "
-        f"{number(values['voices/same_speaker_percentile_1'], 3)}",
-        too_near == 0.0,
-    )
-    return [wished, new]
 
 
 def _dream(values: Values) -> list[Claim]:

@@ -13,7 +13,7 @@ from affekt.core.files import read_json
 from affekt.evaluate.proportions import wilson_interval
 from affekt.features.mel import log_mel
 from affekt.report.assets import Assets, Sources
-from affekt.report.sections.vocoding import Measured
+from affekt.report.sections.vocoding import Measured, measured
 from affekt.report.values import Values, number, percent
 
 METHODS = ("translator", "codegan", "optimise")
@@ -29,8 +29,8 @@ VERSIONS = {
 }
 HOW = {
     "translator": "redraws the mel in the wanted emotion’s timing and melody",
-    "codegan": "rewrites the codes of melody and timing",
-    "optimise": "climbs recognisers of emotion through the codes",
+    "codegan": "rewrites the codes of melody and timing; keeps the length",
+    "optimise": "climbs recognisers of emotion through the codes; keeps the length",
 }
 ANOTHER = "another_take"  # which a corpus has of some recordings, or of none
 NEUTRAL = "back"  # the second word of keys of conversions to neutral
@@ -73,44 +73,50 @@ class Cell:
     best: bool
 
 
-def measure(values: Values, name: str) -> Measured:
-    """The mean of a measure by its key; one that is missing without being undefined is an error that names it."""
-    undefined = round(values.find(f"{name}_undefined") or 0)
-    return Measured(None if name not in values and undefined else values[name], undefined)
-
-
 def best_method(values: Values) -> str:
     """The converter in whose sounds the jury hears the wish most often; of equals the one that it believes more."""
     keys = ("judge_accuracy", "judge_probability")
     return max(METHODS, key=lambda method: tuple(values[f"convert/{method}/{key}"] for key in keys))
 
 
+def chance_of_a_wish(values: Values) -> float:
+    """How often the jury would hear the wish if it named one emotion always: each is wanted as often."""
+    return 1 / values["convert/wanted"]
+
+
+def named_elsewhere(values: Values, version: str) -> float | None:
+    """How often an emotion is heard where another one was wanted; None where one alone was wanted."""
+    key = f"convert/{version}/judge_elsewhere"
+    return values.find(key) if values["convert/wanted"] < 2 else values[key]
+
+
 def rows_of(values: Values, back: bool = False) -> list[dict[str, Any]]:
     """A row for each version that was measured: towards the emotions, or back to neutral."""
     ending = f"/{NEUTRAL}" if back else ""
-    pairs = round(values["convert/back_pairs" if back else "convert/pairs"])
     shown = [v for v in VERSIONS if v != ANOTHER or f"convert/{v}{ending}/judge_accuracy" in values]
-    found = {v: {c.key: _measured(values, v, ending, c.key) for c in COLUMNS} for v in shown}
+    found = {v: {c.key: _figure(values, v, ending, c.key) for c in COLUMNS} for v in shown}
     bests = {c.key: _best(c, {method: found[method][c.key] for method in METHODS}) for c in COLUMNS}
     rows = []
     for version in shown:
-        share = values[f"convert/{version}{ending}/judge_accuracy"]
+        share, pairs = (values[f"convert/{version}{ending}/{key}"] for key in ("judge_accuracy", "pairs"))
         rows.append({
             "version": version,
             "name": VERSIONS[version],
             "heard": share,
-            "interval": wilson_interval(round(share * pairs), pairs),
+            "interval": wilson_interval(round(share * pairs), round(pairs)),
+            "pairs": round(pairs),
+            "elsewhere": None if back else named_elsewhere(values, version),
             "p": values[f"convert/{version}/p_holm"] if version in METHODS and not back else None,
             "cells": [_cell(c, found[version][c.key], version == bests[c.key]) for c in COLUMNS],
         })  # fmt: skip
     return rows
 
 
-def _measured(values: Values, version: str, ending: str, key: str) -> Measured | None:
+def _figure(values: Values, version: str, ending: str, key: str) -> Measured | None:
     name = f"convert/{version}{ending}/{key}"
     if key in GIVEN.get(version, ()) or (version == ANOTHER and name not in values):
         return None
-    return measure(values, name)
+    return measured(values, name)
 
 
 def _best(column: Column, found: Mapping[str, Measured | None]) -> str | None:
@@ -146,7 +152,11 @@ def build(sources: Sources, assets: Assets, values: Values, emotions: list[str],
         "back_pairs": back_pairs,
         "mos_pairs": round(values["convert/mos_pairs"]),
         "other_speaker_cosine": values.find("convert/other_speaker_cosine"),
+        "recordings": round(values["convert/recordings"]),
+        "emotions": round(values["convert/wanted"]),
+        "chance_wish": chance_of_a_wish(values),
         "speakers": round(values["convert/speakers"]),
+        "least_p": 2 / 2 ** round(values["convert/speakers"]),
         "steps": round(values["convert/steps"]),
         "own": [values[f"convert/optimise/own_{when}"] for when in ("before", "after")],
         "best": best,

@@ -1,18 +1,19 @@
 """Codes that are taken from another recording one at a time: what each of them moves, and what it leaves alone."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from affekt.core.files import read_json
+from affekt.evaluate.disentangling import OWN
 from affekt.report.assets import Assets, Sources
-from affekt.report.sections.conversion import measure, show_sound
-from affekt.report.sections.vocoding import Measured
+from affekt.report.sections.conversion import show_sound
+from affekt.report.sections.vocoding import Measured, measured
 from affekt.report.values import Values
 
 NONE = "none"
-# Each code and the aspect of speech that is its own; in this order the table's diagonal is what should move.
-OWN = {"content": "statement", "pitch": "f0", "rhythm": "timing", "speaker": "voice"}
+# In the order of OWN's codes and aspects, so that the table's diagonal is what should move.
 CODES = {
     "content": "Content",
     "pitch": "Pitch",
@@ -43,24 +44,35 @@ def build(sources: Sources, assets: Assets, values: Values) -> dict[str, Any]:
 
 def moved(values: Values, code: str, aspect: str) -> Measured:
     """The share of pairs whose aspect is nearer to the lender's than to the recording's own, with this code lent."""
-    return measure(values, f"disentangle/{code}/{aspect}/moved")
+    return measured(values, f"disentangle/{code}/{aspect}/moved")
 
 
-def others_move(values: Values, code: str) -> tuple[str, float]:
+def others_move(values: Values, code: str) -> tuple[str, Measured]:
     """Of all other codes and of none, which moves this code's own aspect most, and in what share of pairs."""
-    shares = {other: moved(values, other, OWN[code]).mean or 0.0 for other in CODES if other != code}
-    most = max(shares, key=lambda other: shares[other])
-    return most, shares[most]
+    return _most({other: moved(values, other, OWN[code]) for other in CODES if other != code})
+
+
+def also_moves(values: Values, code: str) -> tuple[str, Measured]:
+    """Of all aspects that are not this code's own, which it moves most, and in what share of pairs."""
+    return _most({aspect: moved(values, code, aspect) for aspect in ASPECTS if aspect != OWN[code]})
+
+
+def _most(found: Mapping[str, Measured]) -> tuple[str, Measured]:
+    """The greatest, of which one that is not defined comes first: it is no 0 that is easily exceeded."""
+    means = {name: math.inf if one.mean is None else one.mean for name, one in found.items()}
+    most = max(means, key=lambda name: means[name])
+    return most, found[most]
 
 
 def _row(values: Values, code: str) -> dict[str, Any]:
     cells = []
     for aspect in ASPECTS:
         start = f"disentangle/{code}/{aspect}"
-        ends = [measure(values, f"{start}/{end}") for end in ("to_a", "to_b")]
+        ends = [measured(values, f"{start}/{end}") for end in ("to_a", "to_b")]
         cells.append({"moved": moved(values, code, aspect), "own": OWN.get(code) == aspect, "ends": ends,
                       "share": aspect == "statement"})  # fmt: skip
-    return {"code": code, "name": CODES[code], "cells": cells}
+    tests = [values[f"disentangle/{code}/{key}"] for key in ("p_holm", "p_holm_row")] if code in OWN else [None, None]
+    return {"code": code, "name": CODES[code], "cells": cells, "tests": tests}
 
 
 def _card(folder: Path, assets: Assets, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,9 +42,8 @@ class Measured:
         return number(self.mean, digits) + (f" (undefined in {self.undefined} clips)" if self.undefined else "")
 
 
-def measured(values: Values, system: str, key: str) -> Measured:
-    """A vocoder's figure; one that is missing without being undefined is an error that names it."""
-    name = f"vocoder/{system}/{key}"
+def measured(values: Values, name: str) -> Measured:
+    """The mean of a measure by its key; one that is missing without being undefined is an error that names it."""
     undefined = round(values.find(f"{name}_undefined") or 0)
     return Measured(None if name not in values and undefined else values[name], undefined)
 
@@ -53,7 +52,7 @@ def build(sources: Sources, assets: Assets, values: Values, examples: int) -> di
     """Context of the vocoder section."""
     rows = []
     for key, name, digits, better in MEASURES:
-        found = {system: measured(values, system, key) for system, _ in SYSTEMS}
+        found = {system: measured(values, f"vocoder/{system}/{key}") for system, _ in SYSTEMS}
         best = max(found, key=lambda system: found[system].rank(better))
         real = values[f"vocoder/real/{key}"] if key == "mos" else None
         rows.append({"name": name, "better": better, "digits": digits, "figures": found, "best": best, "real": real})
