@@ -17,8 +17,8 @@ from affekt.evaluate.disentangling import (
     draw_pairs,
     measure_pair,
     measure_reconstruction,
-    summarise_pairs,
 )
+from affekt.evaluate.disentangling_figures import summarise_pairs
 from affekt.features.packed import Packed
 from affekt.features.speaker import load_encoder
 from affekt.models.content import ContentNetwork

@@ -31,9 +31,8 @@ from affekt.evaluate.disentangling import (
     measure_reconstruction,
     speak,
     stretched,
-    summarise_pairs,
-    weigh_codes,
 )
+from affekt.evaluate.disentangling_figures import summarise_pairs, weigh_codes
 from affekt.evaluate.proportions import sign_test
 from affekt.features.f0 import track_f0
 from affekt.features.mel import HOP_LENGTH, N_MELS, SAMPLE_RATE, log_mel, normalise
