@@ -14,7 +14,7 @@ from affekt.core.stage import Stage
     ("change", "moves"),
     [
         (("params.yaml", "\nseed: 0 ", "\nseed: 1 "), True),
-        (("params.yaml", "samples: 200", "samples: 201"), True),
+        (("params.yaml", "samples: 200              # GAN", "samples: 201              # GAN"), True),
         (("params.yaml", "segment_frames: 64", "segment_frames: 32"), False),
         (("params.yaml", "# auto | cpu | cuda", "# a comment"), False),
         (("data/demo.txt", "source", "sources"), True),
