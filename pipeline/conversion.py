@@ -23,6 +23,7 @@ from affekt.evaluate.conversion_figures import (
 )
 from affekt.evaluate.conversion_pairs import Pair, choose_examples, plan_pairs
 from affekt.evaluate.converters import (
+    CLIMBED,
     climb_pairs,
     each_source,
     keep_waves,
@@ -43,17 +44,19 @@ from affekt.models.translator import Translator
 from affekt.models.vocoders import load_vocoder
 from affekt.optimise.maximise import settings_for
 
-CLIMBED = ("recogniser_mel_cnn", "recogniser_mel_wavenet", "recogniser_mel_lstm")
 EXAMPLES, EXAMPLES_BACK = 12, 4  # pairs whose sounds are kept: with these as many as the report can show
 
 Convert = Callable[[], list[Tensor]]
 
 
 def main(stage: Stage) -> None:
-    params = stage.params(ConversionParams)
+    params, jury = stage.params(ConversionParams), Jury.load(stage.dep("jury"), stage.device)
+    if jury.reason is not None:
+        write_reason(stage, jury.reason)
+        return
     packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
     pairs = plan_pairs(packed.clips, params.sources, params.speakers)
-    listeners = load_listeners(stage)
+    listeners = load_listeners(stage, jury)
     statements = [listeners.statement(str(packed.clips["statement"].iloc[one.source])) for one in pairs]
     recognisers = [load_recogniser(stage.dep(name), stage.device) for name in CLIMBED]
     versions, alone = listen_to_real(listeners, packed, pairs, stage.progress), each_source(pairs)
@@ -68,7 +71,7 @@ def main(stage: Stage) -> None:
         versions[name] = listen_to_made(listeners, packed, pairs, waves_P, stage.progress)
     metrics = count(packed, pairs) | all_figures(versions, packed, pairs, statements, list(methods))
     metrics |= {"jury_ua": judge_real(listeners.jury, packed), "steps": float(params.steps)}
-    for when, name in (("before", "source"), ("after", "optimise")):
+    for when, name in (("before", "together"), ("after", "optimise")):
         metrics[f"optimise/own_{when}"] = named(stage, recognisers, versions[name], pairs)
     metrics = {f"convert/{key}": value for key, value in metrics.items()}
     stage.metrics(metrics)
@@ -76,11 +79,19 @@ def main(stage: Stage) -> None:
     write_examples(stage, packed, pairs, statements, versions)
 
 
-def load_listeners(stage: Stage) -> Listeners:
-    """Open the jury and all others who hear what was made."""
+def write_reason(stage: Stage, reason: str) -> None:
+    """Write why nothing is converted: without a jury nobody could tell what a conversion is worth."""
+    write_json(stage.out("conversion.json"), {})
+    parts = stage.out("conversion")
+    write_json(parts / "index.json", {"reason": reason, "methods": [], "examples": []})
+    stage.artifact(parts)
+
+
+def load_listeners(stage: Stage, jury: Jury) -> Listeners:
+    """Open all who hear what was made, beside the jury."""
     features, content = stage.params(FeaturesParams), stage.dep("content_a")
     return Listeners(
-        jury=Jury.load(stage.dep("jury"), stage.device),
+        jury=jury,
         content=load_model(content, ContentNetwork, stage.device),
         statements=[str(row["statement"]) for row in read_json(content / "statements.json")],
         encoder=load_encoder(stage.device),

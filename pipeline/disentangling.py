@@ -15,6 +15,7 @@ from affekt.evaluate.disentangling import (
     Ears,
     Exchanged,
     draw_pairs,
+    explain_absence,
     measure_pair,
     measure_reconstruction,
 )
@@ -35,6 +36,10 @@ def main(stage: Stage) -> None:
     device = stage.device
     params, features = stage.params(DisentanglingParams), stage.params(FeaturesParams)
     packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
+    reason = explain_absence(packed.clips)
+    if reason is not None:
+        write_reason(stage, reason)
+        return
     model = load_model(stage.dep("speechsplit"), SpeechSplit, device)
     ears = Ears(
         load_vocoder(stage.dep("vocoder"), device),
@@ -60,6 +65,13 @@ def main(stage: Stage) -> None:
     parts = stage.out("disentangling")
     write_examples(parts, packed, pairs[:EXAMPLES], found[:EXAMPLES])
     stage.artifact(parts)
+
+
+def write_reason(stage: Stage, reason: str) -> None:
+    """Write why nothing is exchanged."""
+    write_json(stage.out("disentangling.json"), {})
+    write_json(stage.out("disentangling") / "index.json", {"reason": reason, "examples": []})
+    stage.artifact(stage.out("disentangling"))
 
 
 def write_examples(folder: Path, packed: Packed, pairs: list[tuple[int, int]], found: list[Exchanged]) -> None:

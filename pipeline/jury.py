@@ -1,12 +1,13 @@
 """Train a judge for each fold of half b on the other folds of it: what converters make of a fold, it has not heard."""
 
+import logging
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from affekt.core.errors import UserError
 from affekt.core.files import write_json
 from affekt.core.params import TrainingParams
 from affekt.core.params_converting import JuryParams
@@ -20,12 +21,18 @@ from pipeline.judge import JUDGE
 if TYPE_CHECKING:
     import pandas as pd
 
+logger = logging.getLogger("affekt.jury")
 HALF = "b"  # of the speakers: no converter and no recogniser that is climbed has heard them
 
 
 def main(stage: Stage) -> None:
     packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
     seats = assign_seats(packed.clips)
+    reason = explain_absence(seats)
+    if reason is not None:
+        logger.info("%s: there is no juror. %s", stage.name, reason)
+        write_json(stage.out("jury") / "jury.json", {"folds": {}, "reason": reason})
+        return
     for fold in seats:
         train_juror(stage, packed, fold)
     if not distributed.is_first():
@@ -37,16 +44,21 @@ def main(stage: Stage) -> None:
 
 
 def assign_seats(clips: "pd.DataFrame") -> dict[int, list[str]]:
-    """Return the speakers of half b by their fold; UserError where no other fold is left to train a juror on."""
+    """Return the speakers of half b by their fold."""
     half = clips[clips["half"] == HALF]
-    seats = {int(fold): sorted(set(those["speaker"])) for fold, those in half.groupby("fold")}
-    if len(seats) < 2:
-        speakers = ", ".join(name for names in seats.values() for name in names) or "no speaker"
-        raise UserError(
-            f"corpus.name: half {HALF} of this corpus has {len(seats)} fold of speakers ({speakers}), and a juror must "
-            "not know whom it judges; choose a corpus with two folds or more in params.yaml (demo, ravdess or cremad)"
-        )
-    return seats
+    return {int(fold): sorted(set(those["speaker"])) for fold, those in half.groupby("fold")}
+
+
+def explain_absence(seats: Mapping[int, Sequence[str]]) -> str | None:
+    """Return in a sentence for readers why there can be no juror; None where there are two folds or more."""
+    if len(seats) > 1:
+        return None
+    assert seats, f"half {HALF} has no speaker: splits.json is refused then"
+    speakers = ", ".join(name for names in seats.values() for name in names)
+    return (
+        f"Half {HALF} of this corpus has one fold of speakers ({speakers}), and a juror must not know whom it judges: "
+        "there is no other fold that it could learn from."
+    )
 
 
 def work_of(stage: Stage, fold: int) -> Path:

@@ -20,7 +20,7 @@ def main(stage: Stage) -> None:
     packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
     rows, validation = np.flatnonzero(packed.clips["half"].to_numpy() == "a"), None
     if params.schedule == "plateau":
-        rows, held_out = hold_out(packed, rows, stage.seed("validation"))
+        rows, held_out = hold_out(packed, rows, stage.seed("validation"), "translator.schedule")
         validation = Parallel.of(packed, held_out, device)
     method = TranslatorMethod(params, Parallel.of(packed, rows, device), stage.seed("init"), validation)
     settings = TrainSettings(

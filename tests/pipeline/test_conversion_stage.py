@@ -131,6 +131,7 @@ def test_means_over_emotions_are_those_over_pairs(stages: tuple[FakeStage, FakeS
 def test_examples_are_of_half_b_and_judged_as_they_are_written(stages: tuple[FakeStage, FakeStage]) -> None:
     parts = stages[0].out("conversion")
     index = read_json(parts / "index.json")
+    assert set(index) == {"methods", "examples"}
     assert index["methods"] == list(VERSIONS)
     assert len(index["examples"]) == 8
     assert sum(row["direction"] == "back" for row in index["examples"]) == 4
@@ -181,6 +182,18 @@ def test_what_is_kept_between_runs_is_told_apart_by_device_and_climbs_as_the_com
     conversion.converters(stages[0], packed, [], None, [])["optimise"]()  # type: ignore[arg-type]
     command = settings_for(torch.device("cpu"), PARAMS.steps, PARAMS.lr, PARAMS.views, stages[0].seed("views"))
     assert seen == [replace(command, snapshots=0)]
+
+
+def test_without_a_jury_nothing_is_converted_and_the_reason_is_passed_on(tmp_path: Path) -> None:
+    """No other dep is read: there is none."""
+    write_json(tmp_path / "jury" / "jury.json", {"folds": {}, "reason": "Half b has one fold."})
+    stage = FakeStage(tmp_path, tmp_path / "run", {ConversionParams: PARAMS, FeaturesParams: FEATURES})
+    conversion.main(stage)  # type: ignore[arg-type]
+    assert sorted(map(str, stage.bytes_of_outs())) == ["conversion.json", "conversion/index.json"]
+    assert read_json(stage.out("conversion.json")) == {}
+    index = read_json(stage.out("conversion") / "index.json")
+    assert index == {"reason": "Half b has one fold.", "methods": [], "examples": []}
+    assert (stage.artifacts, stage.logged) == ([stage.out("conversion")], [])
 
 
 def test_a_run_that_was_ended_gives_the_same_bytes(stages: tuple[FakeStage, FakeStage]) -> None:

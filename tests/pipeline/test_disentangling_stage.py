@@ -1,5 +1,6 @@
 """The stage makes pairs of half b lend each other codes, and writes what the page shows."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,18 @@ def test_a_content_network_of_other_statements_is_named(root: Path, tmp_path: Pa
     write_json(tmp_path / "content_a" / "statements.json", [{"statement": s} for s in ("cats", "kids")])
     with pytest.raises(UserError, match="content_a does not know statement 'dogs', only cats, kids"):
         disentangling.main(FakeStage(tmp_path, tmp_path / "run", SECTIONS))  # type: ignore[arg-type]
+
+
+def test_one_speaker_in_half_b_lends_nobody_a_code_and_the_reason_is_told(root: Path, tmp_path: Path) -> None:
+    for name in ("prepared", "features"):
+        shutil.copytree(root / name, tmp_path / name)
+    clips = load_table(tmp_path / "prepared" / "clips.parquet")
+    clips.loc[clips["half"] == "b", "speaker"] = "tess-YAF"
+    save_table(tmp_path / "prepared" / "clips.parquet", clips)
+    stage = FakeStage(tmp_path, tmp_path / "run", SECTIONS)
+    disentangling.main(stage)  # type: ignore[arg-type]
+    assert sorted(map(str, stage.bytes_of_outs())) == ["disentangling.json", "disentangling/index.json"]
+    assert read_json(stage.out("disentangling.json")) == {}
+    index = read_json(stage.out("disentangling") / "index.json")
+    assert index["examples"] == []
+    assert "one speaker (tess-YAF)" in index["reason"]

@@ -10,7 +10,6 @@ import torch
 from fake_stage import FakeStage
 from toy_corpus import make_corpus
 
-from affekt.core.errors import UserError
 from affekt.core.files import load_table, read_json
 from affekt.core.params import Params, TrainingParams, read_yaml
 from affekt.core.params_converting import JuryParams
@@ -55,7 +54,9 @@ def test_no_juror_has_heard_whom_it_judges(deps: Path, tmp_path: Path, jobs: lis
     stage = make_stage(deps, tmp_path / "run")
     jury.main(stage)  # type: ignore[arg-type]
     clips = load_table(deps / "prepared" / "clips.parquet")
-    seats = read_json(stage.out("jury") / "jury.json")["folds"]
+    written = read_json(stage.out("jury") / "jury.json")
+    assert list(written) == ["folds"]
+    seats = written["folds"]
     assert sorted(name for names in seats.values() for name in names) == sorted(
         set(clips.loc[clips["half"] == "b", "speaker"])
     )
@@ -68,6 +69,7 @@ def test_no_juror_has_heard_whom_it_judges(deps: Path, tmp_path: Path, jobs: lis
         assert len(heard) == 8
     loaded = Jury.load(stage.out("jury"), torch.device("cpu"))
     assert loaded.speakers == {2: ["toy-04", "toy-05"], 3: ["toy-06", "toy-07"]}
+    assert loaded.reason is None
 
 
 def test_a_run_that_was_ended_goes_on_with_the_fold_that_it_was_at(
@@ -94,17 +96,27 @@ def test_a_run_that_was_ended_goes_on_with_the_fold_that_it_was_at(
     assert {name for _, step in whole.logged for name in _} >= {"fold2/recognise/loss", "fold3/recognise/loss"}
 
 
-@pytest.mark.parametrize("folds", [["b", 1], ["b", 0]])
-def test_a_corpus_without_a_second_fold_is_refused(folds: list[Any]) -> None:
-    clips = pd.DataFrame({"half": ["a", "b", "b"], "fold": [0, 1, 1], "speaker": ["tess-OAF", "tess-YAF", "tess-YAF"]})
-    if folds[1] == 0:
-        clips = clips[clips["half"] == "a"]
-    with pytest.raises(UserError, match=r"corpus\.name: half b .* must\s+not know whom it judges; choose a corpus"):
-        jury.assign_seats(clips)
+def test_a_corpus_without_a_second_fold_has_no_juror_and_says_why(
+    tmp_path: Path, jobs: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    make_corpus(tmp_path, speakers=2, emotions=2)
+    stage = make_stage(tmp_path, tmp_path / "run")
+    with caplog.at_level("INFO"):
+        jury.main(stage)  # type: ignore[arg-type]
+    assert jobs == []
+    reason = (
+        "Half b of this corpus has one fold of speakers (toy-01), and a juror must not know whom it judges: "
+        "there is no other fold that it could learn from."
+    )
+    assert list(stage.bytes_of_outs()) == [Path("jury/jury.json")]
+    assert read_json(stage.out("jury") / "jury.json") == {"folds": {}, "reason": reason}
+    assert reason in caplog.text
+    loaded = Jury.load(stage.out("jury"), torch.device("cpu"))
+    assert (loaded.jurors, loaded.reason) == ({}, reason)
 
 
-@pytest.mark.parametrize("corpus", ["demo", "ravdess", "cremad"])
-def test_committed_splits_leave_others_to_learn_from(corpus: str) -> None:
+def seats_of(corpus: str) -> dict[int, list[str]]:
+    """Who is judged by whom, by the committed splits of a corpus."""
     splits = read_json(ROOT / "data" / "corpora" / corpus / "splits.json")
     rows = [
         {"speaker": speaker, "fold": fold, "half": half}
@@ -114,5 +126,16 @@ def test_committed_splits_leave_others_to_learn_from(corpus: str) -> None:
         if speaker in names
     ]
     seats = jury.assign_seats(pd.DataFrame(rows))
-    assert len(seats) >= 2
     assert sorted(np.concatenate(list(seats.values()))) == sorted(splits["halves"]["b"])
+    return seats
+
+
+@pytest.mark.parametrize("corpus", ["demo", "ravdess", "cremad"])
+def test_committed_splits_leave_others_to_learn_from(corpus: str) -> None:
+    seats = seats_of(corpus)
+    assert len(seats) >= 2
+    assert jury.explain_absence(seats) is None
+
+
+def test_each_half_of_tess_is_one_speaker() -> None:
+    assert "one fold of speakers (tess-YAF)" in str(jury.explain_absence(seats_of("tess")))

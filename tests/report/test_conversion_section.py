@@ -5,13 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from synthetic_inputs import CONVERTED, figures
+from synthetic_inputs import CONVERTED, PARAMETERS, figures
 
 from affekt.core.errors import UserError
 from affekt.core.files import read_json, write_json
 from affekt.corpora.table import EMOTIONS
 from affekt.evaluate.proportions import wilson_interval
 from affekt.report.assets import Assets, Sources
+from affekt.report.check import find_faults
+from affekt.report.page import render_page
 from affekt.report.sections import conversion
 from affekt.report.sections.claims import Claim, judge_run
 from affekt.report.values import Values
@@ -31,6 +33,12 @@ def row(version: str, of: Values, back: bool = False) -> dict:
 
 def texts(version: str, of: Values) -> dict[str, conversion.Cell]:
     return dict(zip((column.key for column in conversion.COLUMNS), row(version, of)["cells"], strict=True))
+
+
+def section_of(page: Path) -> str:
+    section = re.search(r'<section id="conversion">.*?</section>', page.read_text(encoding="utf-8"), re.DOTALL)
+    assert section is not None
+    return section.group(0)
 
 
 def test_rows_are_the_versions_with_wilsons_interval_over_the_pairs() -> None:
@@ -122,9 +130,7 @@ def test_of_each_wish_so_many_examples_are_shown_as_the_report_shows(sources: So
 
 
 def test_the_page_says_who_the_jury_is_and_marks_the_best_once(page: Path) -> None:
-    section = re.search(r'<section id="conversion">.*?</section>', page.read_text(encoding="utf-8"), re.DOTALL)
-    assert section is not None
-    text = section.group(0)
+    text = section_of(page)
     assert "It was in no loss of any converter" in text
     assert text.count("◆ best") == 1
     assert "in 20.0\u202f% of them through the vocoder" in text
@@ -135,11 +141,9 @@ def test_the_page_says_who_the_jury_is_and_marks_the_best_once(page: Path) -> No
 
 
 def test_the_page_says_how_few_recordings_the_pairs_are_of_and_what_chance_is(page: Path) -> None:
-    section = re.search(r'<section id="conversion">.*?</section>', page.read_text(encoding="utf-8"), re.DOTALL)
-    assert section is not None
-    text = section.group(0)
+    text = section_of(page)
     assert "are of 6 recordings of 4 speakers, each wished several times" in text
-    assert "Chance is 1/7, 14.3\u202f%" in text
+    assert "chance is 1/7, 14.3\u202f%" in text
     assert "right in 14.3 on average" in text
     assert text.count("12.5") == 1, "of real clips of all eight emotions, neutral among them"
     assert "with 4 speakers p can be no smaller than 2/2<sup>4</sup>, 0.12" in text
@@ -149,6 +153,61 @@ def test_the_page_says_how_few_recordings_the_pairs_are_of_and_what_chance_is(pa
     assert "named as it is by a network that is in no converter’s loss (content_a;" in text
     assert "network in no loss" not in text
     assert text.count("keeps the length") == 2 * 2, "CodeGAN and optimised codes, both ways"
+
+
+def test_how_columns_are_measured_is_folded_away_below_a_short_caption(page: Path) -> None:
+    text = section_of(page)
+    caption = re.search(r'<p class="caption">(Jury hears: .*?)</p>', text)
+    assert caption is not None
+    assert len(re.findall(r"\.(?: |$)", caption.group(1))) == 3, "sentences"
+    (terms,) = re.findall(
+        r'<summary>How each column is measured</summary>\s*<dl class="caption terms">(.*?)</dl>\s*</details>',
+        text,
+        re.DOTALL,
+    )
+    assert terms.count("<dt>") == terms.count("<dd>") == terms.count("<div>")
+    told = [term.split(",")[0] for term in re.findall("<dt>(.*?)</dt>", terms)]
+    assert {"Jury hears", "Named elsewhere", "p", *(column.name for column in conversion.COLUMNS)} <= set(told)
+    assert {conversion.VERSIONS["copy"], conversion.VERSIONS["together"]} <= set(told)
+    assert text.index("</dl>") < text.index("<table")
+
+
+REASON = "Half b of this corpus has one fold of speakers (tess-YAF) & no other."
+
+
+@pytest.fixture(scope="module")
+def unjudged(sources: Sources, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a corpus on which no jury can judge."""
+    folder = tmp_path_factory.mktemp("unjudged")
+    write_json(folder / "parts" / "index.json", {"reason": REASON, "methods": [], "examples": []})
+    write_json(folder / "summary.json", dict(values(without=("convert/",))))
+    of = replace(sources, conversion=folder / "parts", summary=folder / "summary.json")
+    render_page(of, PARAMETERS, 2, folder / "index.html", folder / "assets")
+    return folder / "index.html"
+
+
+def test_without_a_jury_the_section_has_its_heading_and_the_reason_and_no_table(unjudged: Path) -> None:
+    text = section_of(unjudged)
+    assert "<h2>Conversion: a recording in another emotion</h2>" in text
+    assert REASON.replace("&", "&amp;") in text
+    assert not re.findall("<(?:table|details|audio|img|a)[ >]", text)
+    assert find_faults(unjudged) == []
+
+
+def test_without_a_jury_claims_of_conversion_alone_vanish() -> None:
+    def texts_of(of: Values) -> list[str]:
+        found = judge_run(of, [])
+        return sorted(claim.text for claim in (*found["met"], *found["missed"]))
+
+    left, all_claims = texts_of(values(without=("convert/",))), texts_of(values())
+    gone = [text for text in all_claims if text not in left]
+    assert len(gone) == len(all_claims) - len(left) == len(CLAIMS)
+    assert all(any(words in text for text in gone) for words in CLAIMS)
+
+
+def test_figures_that_are_missing_without_a_reason_are_named(sources: Sources, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="convert/translator/judge_accuracy"):
+        conversion.build(sources, Assets(tmp_path), values(without=("convert/",)), list(EMOTIONS), 2)
 
 
 def claims(changes: dict[str, float]) -> list[Claim]:

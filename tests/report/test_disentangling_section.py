@@ -1,13 +1,16 @@
 """The section on disentangling: what each code moves, its own aspect on the diagonal, and the claims about it."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from synthetic_inputs import figures
+from synthetic_inputs import PARAMETERS, figures
 
 from affekt.core.errors import UserError
+from affekt.core.files import write_json
 from affekt.report.assets import Assets, Sources
+from affekt.report.page import render_page
 from affekt.report.sections import disentangling
 from affekt.report.sections.claim import Claim
 from affekt.report.sections.claims import judge_run
@@ -104,3 +107,23 @@ def test_the_aspect_that_a_code_moves_beside_its_own_is_named() -> None:
     claim = claims({"disentangle/rhythm/statement/moved": 0.95})["aspects"]["rhythm"]
     assert not claim.met
     assert claim.figures.startswith("90.0\u202f% of pairs; the statement 95.0\u202f%; p 0.008")
+
+
+REASON = "Half b of this corpus has one speaker (tess-YAF): there is no other to lend a code."
+
+
+def test_where_no_code_was_exchanged_the_reason_stands_and_claims_vanish(sources: Sources, tmp_path: Path) -> None:
+    flat = {key: value for key, value in figures().items() if not key.startswith("disentangle/")}
+    write_json(tmp_path / "parts" / "index.json", {"reason": REASON, "examples": []})
+    write_json(tmp_path / "summary.json", flat)
+    of = replace(sources, disentangling=tmp_path / "parts", summary=tmp_path / "summary.json")
+    assert disentangling.build(of, Assets(tmp_path), Values(flat, "summary.json")) == {"reason": REASON}
+    render_page(of, PARAMETERS, 2, tmp_path / "index.html", tmp_path / "assets")
+    section = re.search(
+        r'<section id="disentangling">.*?</section>', (tmp_path / "index.html").read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert section is not None
+    assert REASON in section.group(0)
+    assert not re.findall("<(?:table|details|audio|img)[ >]", section.group(0))
+    found = judge_run(Values(flat, "summary.json"), [])
+    assert not any(" code " in claim.text for claim in (*found["met"], *found["missed"]))

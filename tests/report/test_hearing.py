@@ -13,7 +13,7 @@ from affekt.core.errors import UserError
 from affekt.corpora.table import EMOTIONS
 from affekt.report.assets import Sources
 from affekt.report.page import render_page
-from affekt.report.sections import gender, hearing
+from affekt.report.sections import gender, hearing, recognition
 from affekt.report.sections.ablation import NAMES as AIDS
 from affekt.report.values import Values
 from affekt.training.aids import OFF
@@ -92,6 +92,12 @@ def test_an_emotion_that_the_corpus_has_not_has_no_mark(sources: Sources) -> Non
     values = {key: value for key, value in figures().items() if not key.endswith("recall/calm")}
     chart = hearing.build(sources, Values(values, "summary.json"), list(EMOTIONS), ["cremad"])["recall_chart"]
     assert "calm" not in re.findall(r'aria-label="(.*?)"', chart)[0]
+    own = recognition.build(sources, Values(values, "summary.json"), list(EMOTIONS))["recall_charts"]
+    assert [
+        ("calm" in label, "angry" in label)
+        for _, chart in own
+        for label in re.findall(r'aria-label="(.*?)"', chart)[:1]
+    ] == [(False, True)] * 2
 
 
 def test_networks_stand_behind_the_threshold_of_their_training(sources: Sources, page: Path) -> None:

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # for fake_stage and toy_spe
 
 from fake_stage import FakeStage
 from toy_speech import make_speech, rows_of
+from warps import even_times, warped_times
 
 from affekt.core import seeds
 from affekt.core.errors import UserError
@@ -99,10 +100,10 @@ def test_times_of_a_batch_are_those_of_each_pair(clips: Parallel, alignment: str
     pairs = Pairs(clips, alignment, CROP, targets=2)
     frame_BF = torch.arange(CROP).expand(3, -1)
     time_BEF = pairs.times(source_B, target_BE, frame_BF)
-    alone = clips.times if alignment == "dtw" else clips.even_times
+    alone = warped_times if alignment == "dtw" else even_times
     for source, targets, time_EF in zip(source_B.tolist(), target_BE.tolist(), time_BEF.numpy(), strict=True):
         for target, time_F in zip(targets, time_EF, strict=True):
-            assert time_F == pytest.approx(alone(source, target)[:CROP], abs=0.01)
+            assert time_F == pytest.approx(alone(clips, source, target)[:CROP], abs=0.01)
 
 
 def test_a_window_has_the_source_and_the_target_at_its_frames(clips: Parallel) -> None:
@@ -112,7 +113,7 @@ def test_a_window_has_the_source_and_the_target_at_its_frames(clips: Parallel) -
     assert int(found["frames"]) == min(CROP, frames - start)
     assert torch.equal(found["mel"], clips.mel_BFM[source, start : start + CROP].T)
     assert torch.equal(found["f0"], clips.f0_BF[source, start : start + CROP])
-    time_F = clips.times(source, target)[start : start + CROP]
+    time_F = warped_times(clips, source, target)[start : start + CROP]
     onto_FM = clips.mel_BFM[target, : int(clips.frames_B[target])].numpy()
     for band in (0, 79):
         expected = np.interp(time_F, np.arange(len(onto_FM)), onto_FM[:, band])

@@ -19,6 +19,7 @@ from affekt.cli.hearing import is_loud
 from affekt.cli.recordings import Recording, read_recording
 from affekt.core.errors import UserError
 from affekt.core.params import Params
+from affekt.evaluate.converters import voice
 from affekt.features.f0 import track_f0
 from affekt.features.mel import HOP_LENGTH, LOG_FLOOR, SAMPLE_RATE, log_mel, mel_filterbank
 from affekt.features.pauses import split_at_pauses
@@ -140,11 +141,9 @@ def check_codegan(split: SpeechSplit, codegan: CodeGenerator, place: Path) -> No
         )
 
 
-@torch.no_grad()
 def speak(vocoder: nn.Module, mel_MF: Tensor) -> Tensor:
     """Return the sound (T,) of a raw log mel, on the CPU."""
-    spoken_T: Tensor = vocoder(mel_MF[None])[0].cpu()
-    return torch.from_numpy(fit(spoken_T.numpy())[0])
+    return torch.from_numpy(voice(vocoder, [mel_MF])[0])
 
 
 def put_back(recording: Recording, sound_T: Tensor) -> np.ndarray:

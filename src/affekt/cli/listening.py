@@ -25,6 +25,7 @@ class Listener:
     """Networks that listen: the recogniser, which was climbed; the judge and `content_b`, which were not."""
 
     MODELS: ClassVar[dict[str, str]] = {"recogniser": CLIMBED, "judge": "judge", "content_b": "content_b"}  # of models/
+    HEARERS: ClassVar[tuple[str, ...]] = ("recogniser", "judge")  # of emotion
 
     models: dict[str, nn.Module]
     statements: list[str]
@@ -41,24 +42,34 @@ class Listener:
 
         drift_nats and content_kept compare with the sound before: see affekt.optimise.content.
         """
-        found: dict[str, Any] = {}
-        windows = [sound_T[a:b].numpy() for a, b in window_bounds(len(sound_T), SAMPLE_RATE)]
-        for name in ("recogniser", "judge"):
-            heard = classify(windows, self.models[name], self.device)
-            mean = {emotion: sum(one[emotion] for one in heard) / len(heard) for emotion in EMOTIONS}
-            found[name] = mean[EMOTIONS[label]]
-            found[f"{name}_emotion"] = max(mean, key=lambda emotion: mean[emotion])
+        found: dict[str, Any] = {"statement": self.statement(sound_T)}
+        for name, belief in self.believe(sound_T).items():
+            found[name] = belief[EMOTIONS[label]]
+            found[f"{name}_emotion"] = max(belief, key=belief.__getitem__)
         return found | self._compare(sound_T, before_T)
 
+    def believe(self, sound_T: Tensor) -> dict[str, dict[str, float]]:
+        """How much recogniser and judge believe in each emotion, by their names: means over windows of the sound."""
+        windows = [sound_T[a:b].numpy() for a, b in window_bounds(len(sound_T), SAMPLE_RATE)]
+        found = {}
+        for name in self.HEARERS:
+            heard = classify(windows, self.models[name], self.device)
+            found[name] = {emotion: sum(one[emotion] for one in heard) / len(heard) for emotion in EMOTIONS}
+        return found
+
+    @torch.inference_mode()
+    def statement(self, sound_T: Tensor) -> str:
+        """Of the corpus' statements the one that is likeliest said."""
+        content: Any = self.models["content_b"]
+        return self.statements[int(content.statement_logits(log_mel(sound_T.to(self.device))[None]).argmax())]
+
+    @torch.inference_mode()
     def _compare(self, sound_T: Tensor, before_T: Tensor) -> dict[str, Any]:
         content: Any = self.models["content_b"]
-        with torch.inference_mode():
-            mels = [log_mel(wave_T.to(self.device))[None] for wave_T in (sound_T, before_T)]
-            frames = min(mel_BMF.shape[-1] for mel_BMF in mels)  # a vocoder gives whole hops
-            now_BCF, start_BCF = (content.log_posteriors(mel_BMF[..., :frames]) for mel_BMF in mels)
-            statement = int(content.statement_logits(mels[0]).argmax())
+        mels = [log_mel(wave_T.to(self.device))[None] for wave_T in (sound_T, before_T)]
+        frames = min(mel_BMF.shape[-1] for mel_BMF in mels)  # a vocoder gives whole hops
+        now_BCF, start_BCF = (content.log_posteriors(mel_BMF[..., :frames]) for mel_BMF in mels)
         return {
-            "statement": self.statements[statement],
             "drift_nats": float(drift(start_BCF, now_BCF)),
             "content_kept": float(agreement(start_BCF, now_BCF, content.segments)),
         }
@@ -70,7 +81,7 @@ def describe(scores: dict[str, dict[str, Any]]) -> str:
     rows = [
         [
             name,
-            *(f"{100 * row[listener]:.0f} %" for listener in ("recogniser", "judge")),
+            *(f"{100 * row[listener]:.0f} %" for listener in Listener.HEARERS),
             row["judge_emotion"],
             row["statement"],
             f"{100 * row['content_kept']:.0f} %",

@@ -20,7 +20,6 @@ from affekt.cli.converting import (
     speak,
     take_part,
 )
-from affekt.cli.hearing import classify, window_bounds
 from affekt.cli.listening import Listener
 from affekt.cli.networks import open_model
 from affekt.cli.project import PARAMS_NAME, find_model, find_root
@@ -29,18 +28,16 @@ from affekt.core.devices import set_up
 from affekt.core.params import ConversionParams, load_params
 from affekt.corpora.table import EMOTIONS, INTENSITIES, SAMPLE_RATE
 from affekt.corpora.wav import write_wav
-from affekt.features.mel import log_mel
+from affekt.evaluate.converters import CLIMBED
 from affekt.features.speaker import embed_speakers, load_encoder
 from affekt.models.conversion import STRONG, Utterance, translate
 from affekt.optimise.codes import optimise_codes
 from affekt.optimise.maximise import settings_for
 
-CLIMBED = ("recogniser_mel_cnn", "recogniser_mel_wavenet", "recogniser_mel_lstm")
 MODELS = {
     "translator": ("translator",), "codegan": ("speechsplit", "codegan"), "optimise": ("speechsplit", *CLIMBED),
 }  # fmt: skip
 STAGES = ("before", "after")
-HEARERS = ("recogniser", "judge")
 
 
 def run_translation(args: argparse.Namespace, targets: dict[str, Path]) -> int:
@@ -107,15 +104,7 @@ def climb_part(model: Any, climb: Callable[..., Any], utterance: Utterance, labe
 
 def hear(listener: Listener, sound_T: Tensor) -> dict[str, Any]:
     """How much recogniser and judge believe in each emotion, by their names, and the statement that is nearest."""
-    windows = [sound_T[a:b].numpy() for a, b in window_bounds(len(sound_T), SAMPLE_RATE)]
-    found: dict[str, Any] = {}
-    for name in HEARERS:
-        heard = classify(windows, listener.models[name], listener.device)
-        found[name] = {emotion: sum(one[emotion] for one in heard) / len(heard) for emotion in EMOTIONS}
-    content: Any = listener.models["content_b"]
-    with torch.inference_mode():
-        statement = int(content.statement_logits(log_mel(sound_T.to(listener.device))[None]).argmax())
-    return found | {"statement": listener.statements[statement]}
+    return listener.believe(sound_T) | {"statement": listener.statement(sound_T)}
 
 
 def row_of(version: str, emotion: str, heard: dict[str, Any], voice: float, samples: int) -> dict[str, Any]:
@@ -124,7 +113,7 @@ def row_of(version: str, emotion: str, heard: dict[str, Any], voice: float, samp
     return {"wanted": emotion, "version": version, "voice": voice, "seconds": samples / SAMPLE_RATE} | {
         "judge_emotion": max(judged, key=judged.__getitem__),
         "statement": heard["statement"],
-        **{name: heard[name][emotion] for name in HEARERS},
+        **{name: heard[name][emotion] for name in Listener.HEARERS},
     }
 
 
@@ -135,7 +124,7 @@ def describe(rows: list[dict[str, Any]]) -> str:
         [
             row["wanted"],
             row["version"],
-            *(f"{100 * row[listener]:.0f} %" for listener in HEARERS),
+            *(f"{100 * row[listener]:.0f} %" for listener in Listener.HEARERS),
             row["judge_emotion"],
             row["statement"],
             f"{row['voice']:.2f}",

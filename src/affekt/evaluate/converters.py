@@ -23,6 +23,8 @@ from affekt.optimise.engine import Settings
 from affekt.optimise.resynthesis import fit
 from affekt.optimise.trajectory import Trajectory
 
+CLIMBED = ("recogniser_mel_cnn", "recogniser_mel_wavenet", "recogniser_mel_lstm")  # of models/
+
 
 def read_utterance(packed: Packed, row: int, device: torch.device) -> Utterance:
     """Take a clip of a packed corpus."""

@@ -62,6 +62,14 @@ class Ears:
     f0_max_hz: float
 
 
+def explain_absence(clips: "pd.DataFrame") -> str | None:
+    """Return in a sentence for readers why no recording can lend another a code; None where half b has two speakers."""
+    speakers = sorted(set(clips.loc[clips["half"] == HALF, "speaker"]))
+    if len(speakers) > 1:
+        return None
+    return f"Half {HALF} of this corpus has one speaker ({', '.join(speakers)}): there is no other to lend a code."
+
+
 def draw_pairs(clips: "pd.DataFrame", count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     """Draw rows (A, B) of half b that differ in speaker, emotion and statement; women and men take turns, as A and B.
 

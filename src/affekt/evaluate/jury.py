@@ -25,27 +25,33 @@ BATCH = 16  # clips at once, of similar lengths
 
 @dataclass(frozen=True)
 class Jury:
-    """The jurors by the fold that they judge, and the speakers of it."""
+    """The jurors by the fold that they judge, and the speakers of it; none where the corpus gives a reason."""
 
     jurors: dict[int, RecurrentRecogniser]
     speakers: dict[int, list[str]]
     device: torch.device
+    reason: str | None = None  # why there are no jurors
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> "Jury":
         """Open what the stage `jury` made; a UserError names a folder that holds none."""
         if not (folder / "jury.json").is_file():
             raise UserError(f"{folder}: there is no jury; run `dvc repro jury` first")
-        speakers = {int(fold): list(names) for fold, names in read_json(folder / "jury.json")["folds"].items()}
+        found = read_json(folder / "jury.json")
+        speakers = {int(fold): list(names) for fold, names in found["folds"].items()}
         jurors = {fold: load_model(folder / f"fold{fold}", RecurrentRecogniser, device) for fold in speakers}
-        return cls(jurors, speakers, device)
+        return cls(jurors, speakers, device, found.get("reason"))
 
     @torch.inference_mode()
     def hear(self, mels: Sequence[Tensor], folds: Sequence[int]) -> np.ndarray:
         """Return what the juror of each clip's fold believes, (N, E), of raw log mels (M, F) of any lengths.
 
-        UserError where no juror judges a fold.
+        UserError where no juror judges a fold, or where there is none.
         """
+        if self.reason is not None:
+            raise UserError(
+                f"models/jury: there is no juror. {self.reason} Choose another `corpus.name` in params.yaml"
+            )
         strangers = sorted(set(folds) - set(self.jurors))
         if strangers:
             raise UserError(f"models/jury: no juror judges fold {strangers[0]}, only {sorted(self.jurors)}; retrain it")

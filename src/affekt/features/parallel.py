@@ -65,17 +65,6 @@ class Parallel:
             intensity_B=(clips["intensity"] == "strong").to_numpy(np.int64),
         )
 
-    def times(self, source: int, target: int) -> np.ndarray:
-        """Return the frame of `target` that says what each frame of `source` says, float64 (F,), rising."""
-        place_F = self.place_BF[source, : int(self.frames_B[source])].cpu().numpy()
-        onto_F = self.place_BF[target, : int(self.frames_B[target])].cpu().numpy()
-        return np.interp(place_F, onto_F, np.arange(len(onto_F), dtype=np.float64))
-
-    def even_times(self, source: int, target: int) -> np.ndarray:
-        """Return the frames of `target`, stretched evenly to the length of `source`; float64 (F,)."""
-        frames, onto = (int(self.frames_B[i]) for i in (source, target))
-        return np.linspace(0, onto - 1, frames)
-
     def choose(self, source: int, emotion: int, intensity: int, pick: float) -> int:
         """Choose a clip of the source's group with this emotion, of this intensity if there is one; pick in [0, 1).
 

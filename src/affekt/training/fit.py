@@ -126,13 +126,18 @@ def can_hold_out(speakers: int) -> bool:
     return speakers - held_out_of(speakers) >= LEAST_SPEAKERS
 
 
-def hold_out(packed: Packed, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Set some of the speakers of these rows aside: rows to train on, and rows to validate on."""
+def hold_out(
+    packed: Packed, rows: np.ndarray, seed: int, key: str = "training.schedule"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Set some of the speakers of these rows aside: rows to train on, and rows to validate on.
+
+    UserError, which names the parameter `key` that asks for it, where too few speakers would be left.
+    """
     speakers = packed.clips["speaker"].to_numpy()[rows]
     names = np.unique(speakers)
     if not can_hold_out(len(names)):
         raise UserError(
-            f"training.schedule: `plateau` holds speakers out of training, and of {len(names)} fewer than "
+            f"{key}: `plateau` holds speakers out of training, and of {len(names)} fewer than "
             f"{LEAST_SPEAKERS} would be left; choose another schedule in params.yaml"
         )
     count = held_out_of(len(names))

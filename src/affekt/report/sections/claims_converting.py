@@ -15,7 +15,12 @@ def judge_converting(values: Values) -> list[Claim]:
 
 
 def _conversion(values: Values) -> list[Claim]:
-    """What the converter does that the jury believes most: emotion, voice and statement."""
+    """What the converter does that the jury believes most: emotion, voice and statement.
+
+    Nothing to claim where nothing was converted, as no jury could judge it; the section says so.
+    """
+    if not any(key.startswith("convert/") for key in values):
+        return []
     best = conversion.best_method(values)
     name = f"The {conversion.VERSIONS[best]}" if best != "optimise" else "Optimising the codes"
     kept, real = (values[f"convert/{version}/statement_accuracy"] for version in (best, "target"))
@@ -65,7 +70,12 @@ def _voice_kept(values: Values, best: str, name: str) -> list[Claim]:
 
 
 def _disentangling(values: Values) -> list[Claim]:
-    """Each code against all others and against changing none, by its own aspect; and its own aspect against others."""
+    """Each code against all others and against changing none, by its own aspect; and its own aspect against others.
+
+    Nothing to claim where no code was exchanged.
+    """
+    if not any(key.startswith("disentangle/") for key in values):
+        return []
     claims = []
     for code, aspect in disentangling.OWN.items():
         own, name = disentangling.moved(values, code, aspect), disentangling.ASPECTS[aspect].lower()

@@ -142,22 +142,26 @@ def _cell(column: Column, found: Measured | None, best: bool) -> Cell:
 
 
 def build(sources: Sources, assets: Assets, values: Values, emotions: list[str], examples: int) -> dict[str, Any]:
-    """Context of the section on conversion; at most `examples` recordings of each direction and wanted emotion."""
-    folder, best = sources.conversion, best_method(values)
-    cards = [_card(folder, assets, row) for row in _chosen(folder, examples)]
+    """Context of the section on conversion; at most `examples` recordings of each direction and wanted emotion.
+
+    Where the corpus has no jury there is a `reason`, and nothing else.
+    """
+    folder = sources.conversion
+    index = read_json(folder / "index.json")
+    if "reason" in index:
+        return {"reason": index["reason"]}
+    best = best_method(values)
+    cards = [_card(folder, assets, row) for row in _chosen(folder, index["examples"], examples)]
     about = ("jury_ua", "chance", "same_speaker_cosine")
-    back_pairs = round(values["convert/back_pairs"])
-    return {key: values[f"convert/{key}"] for key in about} | {
-        "pairs": round(values["convert/pairs"]),
-        "back_pairs": back_pairs,
-        "mos_pairs": round(values["convert/mos_pairs"]),
+    counted = ("pairs", "back_pairs", "mos_pairs", "recordings", "speakers", "steps")
+    counts = {key: round(values[f"convert/{key}"]) for key in counted}
+    context: dict[str, Any] = {key: values[f"convert/{key}"] for key in about} | counts
+    return context | {
+        "reason": None,
         "other_speaker_cosine": values.find("convert/other_speaker_cosine"),
-        "recordings": round(values["convert/recordings"]),
         "emotions": round(values["convert/wanted"]),
         "chance_wish": chance_of_a_wish(values),
-        "speakers": round(values["convert/speakers"]),
-        "least_p": 2 / 2 ** round(values["convert/speakers"]),
-        "steps": round(values["convert/steps"]),
+        "least_p": 2 / 2 ** counts["speakers"],
         "own": [values[f"convert/optimise/own_{when}"] for when in ("before", "after")],
         "best": best,
         "best_name": VERSIONS[best],
@@ -166,9 +170,10 @@ def build(sources: Sources, assets: Assets, values: Values, emotions: list[str],
         "copy_heard": values["convert/copy/judge_accuracy"],
         "target_heard": values["convert/target/judge_accuracy"],
         "how": HOW,
+        "names": VERSIONS,
         "columns": COLUMNS,
         "rows": rows_of(values),
-        "back": rows_of(values, back=True) if back_pairs else [],
+        "back": rows_of(values, back=True) if counts["back_pairs"] else [],
         "wanted": _wanted(values, emotions),
         "front": _front(cards, best),
         "cards": cards,
@@ -186,9 +191,8 @@ def _wanted(values: Values, emotions: list[str]) -> dict[str, Any]:
     return {"emotions": asked, "rows": rows}
 
 
-def _chosen(folder: Path, examples: int) -> list[dict[str, Any]]:
+def _chosen(folder: Path, rows: list[dict[str, Any]], examples: int) -> list[dict[str, Any]]:
     """The first recordings of each direction and wanted emotion, towards emotions first."""
-    rows = read_json(folder / "index.json")["examples"]
     if not rows:
         raise UserError(f"{folder / 'index.json'}: holds no example; rerun `conversion` (`dvc repro`)")
     seen: dict[tuple[str, str], int] = {}

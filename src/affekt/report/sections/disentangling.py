@@ -28,17 +28,21 @@ SOUNDS = {"a": "A, the recording", "b": "B, the lender", NONE: "A, put together 
 
 
 def build(sources: Sources, assets: Assets, values: Values) -> dict[str, Any]:
-    """Context of the section on disentangling."""
+    """Context of the section on disentangling; where no code could be exchanged, the `reason` and nothing else."""
     folder = sources.disentangling
+    index = read_json(folder / "index.json")
+    if "reason" in index:
+        return {"reason": index["reason"]}
     start = "disentangle/reconstruction"
     return {
+        "reason": None,
         "pairs": round(values["disentangle/pairs"]),
         "aspects": list(ASPECTS.values()),
         "rows": [_row(values, code) for code in CODES],
         "seen": values[f"{start}/mel_l1_seen"],
         "unseen": values[f"{start}/mel_l1_unseen"],
         "f0_unseen": values.find(f"{start}/f0_correlation_unseen"),
-        "cards": [_card(folder, assets, row) for row in read_json(folder / "index.json")["examples"]],
+        "cards": [_card(folder, assets, row) for row in index["examples"]],
     }
 
 

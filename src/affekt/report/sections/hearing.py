@@ -9,7 +9,7 @@ from affekt.evaluate.protocols import PROTOCOLS
 from affekt.report import charts
 from affekt.report.assets import Sources
 from affekt.report.sections import ablation
-from affekt.report.sections.recognition import confusion_rows
+from affekt.report.sections.recognition import confusion_rows, recalls
 from affekt.report.values import Values, percent
 
 SVM, ENSEMBLE, ENSEMBLES = "mfcc_svm", "ensemble", ("ensemble", "ensemble_seeds", "ensemble_mean")
@@ -117,19 +117,13 @@ def _runs_chart(sources: Sources, values: Values, networks: Sequence[str]) -> An
 
 def _recall_chart(values: Values, emotions: list[str], best: str) -> Any:
     kinds = (("baseline", SVM), ("network", best), ("ensemble", ENSEMBLE))
-    series = [charts.Series(NAMES[model], css, _recalls(values, model, emotions)) for css, model in kinds]
+    series = [charts.Series(NAMES[model], css, recalls(values, model, emotions)) for css, model in kinds]
     words = "; ".join(
         f"{emotion} " + ", ".join(f"{one.name} {percent(one.values[i])}" for one in series)
         for i, emotion in enumerate(emotions)
         if not math.isnan(series[0].values[i])
     )
     return charts.dots(f"Recall by emotion: {words}", emotions, series, 1.0, "%", values["recognise/chance/ua"])
-
-
-def _recalls(values: Values, model: str, emotions: Sequence[str]) -> list[float]:
-    """Recall of each emotion; NaN, which has no mark, for those that the corpus has not."""
-    found = [values.find(f"recognise/{model}/recall/{emotion}") for emotion in emotions]
-    return [math.nan if recall is None else recall for recall in found]
 
 
 def _reliability_chart(sources: Sources, values: Values, best: str) -> Any:

@@ -1,5 +1,7 @@
 """Recogniser and judge on speakers they never saw, beside chance and an MFCC+SVM trained on the same half."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +54,21 @@ def build(sources: Sources, values: Values, emotions: list[str]) -> dict[str, An
 
 
 def _recall_chart(values: Values, emotions: list[str], model: str, svm: str) -> Any:
-    recall = [values[f"recognise/{model}/recall/{e}"] for e in emotions]
-    beside = [values[f"recognise/{svm}/recall/{e}"] for e in emotions]
+    recall, beside = (recalls(values, who, emotions) for who in (model, svm))
     words = ", ".join(
-        f"{e} {100 * r:.0f} % (SVM {100 * s:.0f} %)" for e, r, s in zip(emotions, recall, beside, strict=True)
+        f"{e} {100 * r:.0f} % (SVM {100 * s:.0f} %)"
+        for e, r, s in zip(emotions, recall, beside, strict=True)
+        if not math.isnan(r)
     )
     series = [charts.Series("MFCC + SVM", "baseline", beside), charts.Series(SHOWN[model], SHOWN[model], recall)]
     label = f"Recall of the {SHOWN[model]} by emotion: {words}"
     return charts.dots(label, emotions, series, 1.0, "%", chance=values["recognise/chance/ua"])
+
+
+def recalls(values: Values, model: str, emotions: Sequence[str]) -> list[float]:
+    """Recall of each emotion; NaN, which has no mark, for those that the corpus has not."""
+    found = [values.find(f"recognise/{model}/recall/{emotion}") for emotion in emotions]
+    return [math.nan if recall is None else recall for recall in found]
 
 
 def confusion_rows(path: Path, emotions: list[str]) -> list[dict[str, Any]]:
