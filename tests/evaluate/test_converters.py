@@ -24,7 +24,7 @@ from affekt.evaluate.converters import (
 from affekt.features.mel import LOG_FLOOR, N_MELS
 from affekt.features.packed import Packed
 from affekt.models.codegan import CodeGenerator
-from affekt.models.conversion import cut, put_together, take_apart, translate
+from affekt.models.conversion import cut, detail_of, put_together, take_apart, translate
 from affekt.models.mel_networks import MelCNN
 from affekt.models.speechsplit import STEP, SpeechSplit
 from affekt.models.translator import Translator
@@ -73,8 +73,9 @@ def test_codes_that_are_left_alone_give_what_the_clip_alone_gives(packed: Packed
     assert [mel_MF.shape for mel_MF in mels] == [(N_MELS, frames) for frames in frames_of(packed)]
     for one, mel_MF in zip(PAIRS, mels, strict=True):
         with torch.no_grad():
-            codes, frames_B = take_apart(split, [read_utterance(packed, one.source, CPU)])
-            (alone,) = cut(put_together(split, codes), frames_B)
+            source = read_utterance(packed, one.source, CPU)
+            codes, frames_B = take_apart(split, [source])
+            (alone,) = cut(put_together(split, codes, detail_of(split, codes, [source.mel_MF])), frames_B)
         torch.testing.assert_close(mel_MF, alone, atol=1e-4, rtol=1e-4)
         assert mel_MF.min() >= math.log(LOG_FLOOR)
     assert [one.source for one in each_source(PAIRS)] == [0, 3, 1]

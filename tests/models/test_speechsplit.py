@@ -72,6 +72,17 @@ def test_each_encoder_hears_what_is_meant_for_it(network: SpeechSplit) -> None:
 
 
 @torch.no_grad()
+def test_the_rhythm_is_told_from_loudness_alone(network: SpeechSplit) -> None:
+    """Which bands are loud, by which sounds and voices differ, does not reach its code; when it is loud does."""
+    mel_BMF, melody_B2F, speaker_BE = speech()
+    plain = network.encode(mel_BMF, melody_B2F, speaker_BE).rhythm_BDS
+    upside_down = network.encode(mel_BMF.flip(1), melody_B2F, speaker_BE).rhythm_BDS
+    torch.testing.assert_close(upside_down, plain, atol=1e-5, rtol=0)
+    later = network.encode(mel_BMF.roll(STEP, 2), melody_B2F, speaker_BE).rhythm_BDS
+    assert (later - plain).abs().max() > 0.01
+
+
+@torch.no_grad()
 def test_with_a_melody_that_is_given_the_pitch_code_does_not_matter(network: SpeechSplit) -> None:
     codes, other = network.encode(*speech()), network.encode(*speech(seed=1))
     octave_BF = torch.linspace(-1, 1, 40).expand(2, -1)

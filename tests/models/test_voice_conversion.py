@@ -11,7 +11,9 @@ from affekt.models.codegan import CodeGenerator
 from affekt.models.conversion import (
     FURTHEST,
     Utterance,
+    blur_bands,
     cut,
+    detail_of,
     flatten_melody,
     prosody_of,
     put_together,
@@ -118,6 +120,31 @@ def test_codes_are_put_together_above_the_floor_and_cut(split: SpeechSplit) -> N
     assert mel_BMF.shape == (2, 80, 56)
     assert float(mel_BMF.min()) >= FLOOR
     assert [mel_MF.shape[1] for mel_MF in cut(mel_BMF, frames_B)] == [37, 50]
+
+
+@torch.no_grad()
+def test_what_codes_lose_of_an_envelope_is_put_back_and_harmonics_are_not(split: SpeechSplit) -> None:
+    """A slow slope over the bands comes back; a ripple as that of harmonics, which stands on it, does not."""
+    plain = utterance(37)
+    codes, frames_B = take_apart(split, [plain, utterance(40, seed=1)])
+    made_MF = put_together(split, codes)[0, :, :37]
+    band_M1 = torch.arange(80.0)[:, None]
+    slope_MF = made_MF + 2 * torch.sin(band_M1 / 80 * math.pi).expand(-1, 37)
+    ripple_MF = torch.sin(band_M1 * 2 * math.pi / 5).expand(-1, 37)
+    other_MF = put_together(split, codes)[1, :, :40]
+    detail_BMF = detail_of(split, codes, [slope_MF + ripple_MF, other_MF])
+    whole_BMF = put_together(split, codes, detail_BMF)
+    back = cut(whole_BMF, frames_B)
+    inner = slice(8, 72)  # the ends have neighbours on one side
+    assert float((back[0] - slope_MF)[inner].abs().max()) < 0.15
+    assert float((slope_MF - made_MF)[inner].abs().mean()) > 1
+    assert torch.equal(detail_BMF[1], torch.zeros_like(detail_BMF[1])), "nothing was lost"
+    assert torch.equal(detail_BMF[0, :, 37:], torch.zeros(80, 3)), "nothing follows a recording"
+    assert float(whole_BMF.min()) >= FLOOR
+
+
+def test_a_constant_stays_where_bands_are_blurred() -> None:
+    torch.testing.assert_close(blur_bands(torch.full((2, 80, 3), 1.5)), torch.full((2, 80, 3), 1.5))
 
 
 @torch.no_grad()

@@ -72,8 +72,8 @@ def run(
 
 
 def test_belief_rises_in_what_is_decoded(model: SpeechSplit, recogniser: LoudBands) -> None:
-    codes, found, frames_B, history = run(model, [recogniser], settings=replace(SETTINGS, steps=12, lr=0.1, views=4))
-    assert history["score"].shape == (13, 5)
+    codes, found, frames_B, history = run(model, [recogniser], settings=replace(SETTINGS, steps=24, lr=0.1, views=4))
+    assert history["score"].shape == (25, 5)
     for row, frames in enumerate(frames_B.tolist()):
         steps = -(-frames // STEP)
         before, after = (
@@ -151,6 +151,25 @@ def test_recognisers_hear_each_clip_without_its_padding(model: SpeechSplit) -> N
     expected = torch.stack([network(seen.mel, seen.frames).log_softmax(1) for network in networks]).mean(0)
     torch.testing.assert_close(problem.score(seen), expected)
     torch.testing.assert_close(problem.score(hidden), expected, atol=1e-3, rtol=1e-3)
+
+
+def test_recognisers_hear_what_codes_do_not_hold(model: SpeechSplit, recogniser: LoudBands) -> None:
+    """Each clip with its own detail, whatever part it is in; without any it is as if it were nothing."""
+    codes, frames_B = apart(model)
+    detail_BMF = torch.randn(len(FRAMES), N_MELS, STEP * codes.pitch_BDS.shape[2], generator=generator(4))
+    problem = codes_problem(model, [recogniser], codes, frames_B, 0.0, detail_BMF)
+    torch.testing.assert_close(problem.path(prosody_of(codes)), put_together(model, codes, detail_BMF))
+    climb = lambda detail: optimise_codes(  # noqa: E731
+        model, [recogniser], codes, frames_B, LABELS, SETTINGS, 0.0, detail_BMF=detail
+    )
+    (plain, _), (nothing, _), (other, way) = climb(None), climb(torch.zeros_like(detail_BMF)), climb(detail_BMF)
+    assert torch.equal(prosody_of(nothing), prosody_of(plain))
+    assert not torch.equal(prosody_of(other), prosody_of(plain))
+    row = [3]
+    alone, own = apart(model, row)
+    cut_BMF = detail_BMF[row, :, : STEP * alone.pitch_BDS.shape[2]]
+    _, way_alone = optimise_codes(model, [recogniser], alone, own, LABELS[row], SETTINGS, 0.0, detail_BMF=cut_BMF)
+    torch.testing.assert_close(way.history["score"][:, row], way_alone.history["score"], atol=1e-3, rtol=1e-3)
 
 
 def test_gradients_reach_codes_that_were_made_in_inference_mode(model: SpeechSplit, recogniser: LoudBands) -> None:

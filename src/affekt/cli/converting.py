@@ -25,7 +25,7 @@ from affekt.features.mel import HOP_LENGTH, LOG_FLOOR, SAMPLE_RATE, log_mel, mel
 from affekt.features.pauses import split_at_pauses
 from affekt.features.speaker import SpeakerEncoder, embed_speakers
 from affekt.models.codegan import CodeGenerator
-from affekt.models.conversion import Utterance, cut, put_together, recode, take_apart
+from affekt.models.conversion import Utterance, cut, detail_of, put_together, recode, take_apart
 from affekt.models.speechsplit import Codes, SpeechSplit
 from affekt.optimise.resynthesis import fit
 
@@ -113,12 +113,21 @@ def take_part(
 
 
 @torch.no_grad()
-def decode_part(model: SpeechSplit, codes: Codes, frames_B: Tensor, source_MF: Tensor) -> Tensor:
+def detail_part(model: SpeechSplit, codes: Codes, frames_B: Tensor, source_MF: Tensor) -> Tensor:
+    """Return what an utterance's codes do not hold of its mel, but for its level, (1, M, F); of its own voice."""
+    made_MF = cut(put_together(model, codes), frames_B)[0]
+    return detail_of(model, codes, [source_MF + level(made_MF) - level(source_MF)])
+
+
+@torch.no_grad()
+def decode_part(
+    model: SpeechSplit, codes: Codes, frames_B: Tensor, source_MF: Tensor, detail_1MF: Tensor | None = None
+) -> Tensor:
     """Return the raw log mel (M, F) of one utterance's codes, as loud as the mel that they were taken from.
 
     Codes hold no level: what is decoded is about as loud as the corpus.
     """
-    made_MF = cut(put_together(model, codes), frames_B)[0]
+    made_MF = cut(put_together(model, codes, detail_1MF), frames_B)[0]
     return (made_MF + level(source_MF) - level(made_MF)).clamp(min=math.log(LOG_FLOOR))
 
 

@@ -14,6 +14,7 @@ from affekt.cli.converting import (
     check_codegan,
     convert_parts,
     decode_part,
+    detail_part,
     open_source,
     put_back,
     show,
@@ -30,7 +31,7 @@ from affekt.corpora.table import EMOTIONS, INTENSITIES, SAMPLE_RATE
 from affekt.corpora.wav import write_wav
 from affekt.evaluate.converters import CLIMBED
 from affekt.features.speaker import embed_speakers, load_encoder
-from affekt.models.conversion import STRONG, Utterance, translate
+from affekt.models.conversion import STRONG, Utterance, recode, translate
 from affekt.optimise.codes import optimise_codes
 from affekt.optimise.maximise import settings_for
 
@@ -86,7 +87,7 @@ def choose_method(
         return lambda utterance: translate(models["translator"], utterance, labels, intensity, strength)
     model, (label,) = models["speechsplit"], labels
     if args.method == "codegan":
-        return lambda of: [decode_part(model, *take_part(model, of, models["codegan"], label), of.mel_MF)]
+        return lambda utterance: [recode_part(model, models["codegan"], utterance, label)]
     recognisers = [models[name] for name in CLIMBED]
     settings = settings_for(device, args.steps or section.steps, section.lr, section.views, seed)
     climb = partial(
@@ -95,11 +96,20 @@ def choose_method(
     return lambda utterance: [climb_part(model, climb, utterance, label)]
 
 
+def recode_part(model: Any, codegan: Any, utterance: Utterance, label: int) -> Tensor:
+    """Change the codes of melody and timing by a network of codes; the mel (M, F) of these codes."""
+    codes, frames_B = take_part(model, utterance)
+    detail_1MF = detail_part(model, codes, frames_B, utterance.mel_MF)
+    changed = recode(codegan, codes, frames_B, torch.tensor([label], device=frames_B.device))
+    return decode_part(model, changed, frames_B, utterance.mel_MF, detail_1MF)
+
+
 def climb_part(model: Any, climb: Callable[..., Any], utterance: Utterance, label: int) -> Tensor:
     """Move the codes of melody and timing until the recognisers hear the emotion; the mel (M, F) of these codes."""
     codes, frames_B = take_part(model, utterance)
-    moved, _ = climb(codes, frames_B, torch.tensor([label], device=frames_B.device))
-    return decode_part(model, moved, frames_B, utterance.mel_MF)
+    detail_1MF = detail_part(model, codes, frames_B, utterance.mel_MF)
+    moved, _ = climb(codes, frames_B, torch.tensor([label], device=frames_B.device), detail_BMF=detail_1MF)
+    return decode_part(model, moved, frames_B, utterance.mel_MF, detail_1MF)
 
 
 def hear(listener: Listener, sound_T: Tensor) -> dict[str, Any]:

@@ -15,7 +15,16 @@ from affekt.core.progress import Progress, quiet
 from affekt.evaluate.conversion_pairs import Pair
 from affekt.features.packed import Packed
 from affekt.models.codegan import CodeGenerator
-from affekt.models.conversion import Utterance, cut, put_together, recode, take_apart, translate, utterance_of
+from affekt.models.conversion import (
+    Utterance,
+    cut,
+    detail_of,
+    put_together,
+    recode,
+    take_apart,
+    translate,
+    utterance_of,
+)
 from affekt.models.speechsplit import STEP, Codes, SpeechSplit
 from affekt.models.translator import Translator
 from affekt.optimise.codes import cut_codes, optimise_codes
@@ -67,7 +76,7 @@ def recode_pairs(
 ) -> list[Tensor]:  # fmt: skip
     """Return a raw log mel for each pair, of codes of melody and timing that are given the wanted emotion."""
 
-    def convert(codes: Codes, frames_B: Tensor, label_B: Tensor, name: str) -> Codes:
+    def convert(codes: Codes, frames_B: Tensor, label_B: Tensor, detail_BMF: Tensor, name: str) -> Codes:
         return recode(codegan, codes, frames_B, label_B)
 
     return convert_codes(model, packed, pairs, device, convert, progress)
@@ -80,10 +89,12 @@ def climb_pairs(
     """Return a raw log mel for each pair, of codes that climbed, and the mean belief in what is wanted over steps."""
     scores: list[Tensor] = []
 
-    def convert(codes: Codes, frames_B: Tensor, label_B: Tensor, name: str) -> Codes:
+    def convert(codes: Codes, frames_B: Tensor, label_B: Tensor, detail_BMF: Tensor, name: str) -> Codes:
         place = work / f"{name}-{device.type}"  # another device climbs to other bits
         place.mkdir(parents=True, exist_ok=True)
-        climbed, way = optimise_codes(model, recognisers, codes, frames_B, label_B, settings, prior_weight, place)
+        climbed, way = optimise_codes(
+            model, recognisers, codes, frames_B, label_B, settings, prior_weight, place, detail_BMF=detail_BMF
+        )
         scores.append(belief_of(way))
         return climbed
 
@@ -98,9 +109,11 @@ def belief_of(trajectory: Trajectory) -> Tensor:
 
 def convert_codes(
     model: SpeechSplit, packed: Packed, pairs: Sequence[Pair], device: torch.device,
-    convert: Callable[[Codes, Tensor, Tensor, str], Codes], progress: Progress,
+    convert: Callable[[Codes, Tensor, Tensor, Tensor, str], Codes], progress: Progress,
 ) -> list[Tensor]:  # fmt: skip
-    """Take sources apart, convert their codes (with frames, labels and a name for the group) and put them together.
+    """Take sources apart, convert their codes and put them together, with what codes do not hold of the sources.
+
+    `convert` is given codes, frames, labels, the detail and a name for the group.
 
     Clips of as many steps of codes go together: none is followed by silence, which encoders would hear.
     """
@@ -109,12 +122,15 @@ def convert_codes(
     for steps, wanted in progress(groups, "converting codes", total=len(groups)):
         rows = sorted({pairs[i].source for i in wanted})
         with torch.no_grad():
-            codes, frames_B = take_apart(model, [read_utterance(packed, row, device) for row in rows])
+            sources = [read_utterance(packed, row, device) for row in rows]
+            codes, frames_B = take_apart(model, sources)
+            detail_RMF = detail_of(model, codes, [one.mel_MF for one in sources])
         at_B = torch.tensor([rows.index(pairs[i].source) for i in wanted], device=device)
         label_B = torch.tensor([pairs[i].emotion for i in wanted], device=device)
-        converted = convert(cut_codes(codes, at_B, steps), frames_B[at_B], label_B, f"steps{steps}")
+        detail_BMF = detail_RMF[at_B]
+        converted = convert(cut_codes(codes, at_B, steps), frames_B[at_B], label_B, detail_BMF, f"steps{steps}")
         with torch.inference_mode():
-            mels = cut(put_together(model, converted), frames_B[at_B])
+            mels = cut(put_together(model, converted, detail_BMF), frames_B[at_B])
         found |= dict(zip(wanted, mels, strict=True))
     return [found[i] for i in range(len(pairs))]
 

@@ -24,6 +24,7 @@ from affekt.models.translator import Translator
 STRONG = 1  # index of the strong intensity
 FURTHEST = math.log(2.0)  # a frame lasts half or twice as long at most
 HIGHEST = 12.0  # semitones up or down at most
+BLUR, REACH = 2.0, 8  # bands: deviation and half length of what takes harmonics off an envelope
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,37 @@ def _encode(model: SpeechSplit, one: Utterance) -> Codes:
     return model.encode(normalise(mel_BMF), model.melody(F.pad(one.f0_F, (0, spare))[None], speaker_BE), speaker_BE)
 
 
-def put_together(model: SpeechSplit, codes: Codes) -> Tensor:
-    """Return raw log mels (B, M, F) of codes, F a multiple of STEP; differentiable, never below the floor."""
-    return denormalise(model.decode(codes)).clamp(min=math.log(LOG_FLOOR))
+def put_together(model: SpeechSplit, codes: Codes, detail_BMF: Tensor | None = None) -> Tensor:
+    """Return raw log mels (B, M, F) of codes, F a multiple of STEP; differentiable, never below the floor.
+
+    With `detail_BMF`, as detail_of gives it, what codes do not hold of the recording is put back.
+    """
+    made_BMF = denormalise(model.decode(codes))
+    return (made_BMF if detail_BMF is None else made_BMF + detail_BMF).clamp(min=math.log(LOG_FLOOR))
+
+
+@torch.no_grad()
+def detail_of(model: SpeechSplit, codes: Codes, mels: Sequence[Tensor]) -> Tensor:
+    """Return what is lost of raw log mels (M, F) where their codes are put together, but for harmonics: (B, M, F).
+
+    Codes are narrow, and what is decoded is a mean of many performances: the envelope loses what makes the voice. It is
+    blurred over bands until no harmonic of the recording is left, or two melodies would be heard where the codes move.
+    """
+    made_BMF = put_together(model, codes)
+    lost_BMF = torch.zeros_like(made_BMF)
+    for row, mel_MF in enumerate(mels):
+        frames = mel_MF.shape[1]
+        lost_BMF[row, :, :frames] = mel_MF - made_BMF[row, :, :frames]
+    return blur_bands(lost_BMF)
+
+
+def blur_bands(x_BMF: Tensor) -> Tensor:
+    """Return means over neighbouring bands, weighted by a Gaussian of BLUR bands."""
+    away_K = torch.arange(-REACH, REACH + 1, device=x_BMF.device)
+    weight_K = torch.exp(-(away_K**2) / (2 * BLUR**2))
+    padded_NM = F.pad(x_BMF.transpose(1, 2), (REACH, REACH), mode="replicate").flatten(0, 1)
+    blurred_NM = F.conv1d(padded_NM[:, None], (weight_K / weight_K.sum())[None, None])[:, 0]
+    return blurred_NM.unflatten(0, (x_BMF.shape[0], x_BMF.shape[2])).transpose(1, 2)
 
 
 def cut(mel_BMF: Tensor, frames_B: Tensor) -> list[Tensor]:

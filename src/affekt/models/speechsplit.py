@@ -2,9 +2,10 @@
 
 SpeechSplit (Qian et al. 2020, arXiv 2004.11284), smaller: three encoders whose codes are too narrow to hold more than
 their own part. The content and the melody are encoded from clips whose timing was made random, so that only the rhythm
-code can tell the timing; the voice is a speaker embedding. One thing differs: the melody is decoded by itself, and the
-decoder of mels is shown its harmonics instead of learning to draw them; it says how loud each band is, and how much of
-the harmonics is heard in it.
+code can tell the timing; the voice is a speaker embedding. Two things differ. The rhythm is encoded from loudness over
+time alone: from whole mels even its two numbers a step told most of what is said, and who says it. And the melody is
+decoded by itself, and the decoder of mels is shown its harmonics instead of learning to draw them; it says how loud
+each band is, and how much of the harmonics is heard in it.
 
 Axes: B batch, D numbers of a code, E of the embedding, C channels, M mel bands, F frames, S steps of codes (F / 8).
 Mels are normalised (features/mel.py); F is a multiple of 8.
@@ -70,7 +71,7 @@ class SpeechSplit(nn.Module):
         super().__init__()
         self.content = Encoder(N_MELS, channels, 3, content)
         self.pitch = Encoder(MELODY, channels // 2, 3, pitch)
-        self.rhythm = Encoder(N_MELS, channels // 2, 1, rhythm)
+        self.rhythm = Encoder(1, channels // 2, 1, rhythm)
         self.sing = nn.GRU(2 * (pitch + rhythm), decoder // 4, batch_first=True, bidirectional=True)
         self.sung = nn.Linear(decoder // 2, FOLD)
         self.enter = nn.Linear(2 * (content + rhythm) + EMBEDDING_SIZE, decoder)
@@ -96,7 +97,7 @@ class SpeechSplit(nn.Module):
         """Take clips apart; in training content and melody are encoded from other versions of the clip."""
         heard = mel_BMF if heard_BMF is None else heard_BMF
         sung = melody_B2F if sung_B2F is None else sung_B2F
-        return Codes(self.content(heard), self.pitch(sung), self.rhythm(mel_BMF), speaker_BE)
+        return Codes(self.content(heard), self.pitch(sung), self.rhythm(loudness(mel_BMF)), speaker_BE)
 
     def decode_melody(self, codes: Codes) -> Tensor:
         """Return octaves above the voice's register, also where nothing is voiced, (B, F) in float32."""
@@ -116,6 +117,11 @@ class SpeechSplit(nn.Module):
         both_BFM = self.leave(hidden_BFC).unflatten(2, (FOLD, 2 * N_MELS)).flatten(1, 2).float()
         loudness_BMF, share_BMF = both_BFM.transpose(1, 2).chunk(2, 1)
         return loudness_BMF + share_BMF * harmonic_ripple(f0_BF) / MEL_SCALE
+
+
+def loudness(mel_BMF: Tensor) -> Tensor:
+    """Return what the rhythm's encoder hears of normalised mels: their mean over bands, (B, 1, F)."""
+    return mel_BMF.mean(1, keepdim=True)
 
 
 def spread(*codes: Tensor) -> Tensor:

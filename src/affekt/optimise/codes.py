@@ -38,11 +38,13 @@ def optimise_codes(
     prior_weight: float,
     work: Path | None = None,
     progress: Progress = iter,
+    detail_BMF: Tensor | None = None,
 ) -> tuple[Codes, Trajectory]:
     """Move the melody and timing of clips until all recognisers name the wanted emotion, heard in random views.
 
     `codes` as models.conversion.take_apart gives them, with the frames (B,) of the clips; labels int64 (B,). What lies
-    beyond a clip's last step stays. `prior_weight` is that of `move`, in nats. Where the settings say bfloat16 it is
+    beyond a clip's last step stays. `detail_BMF` is what codes do not hold of the clips (models.conversion.detail_of):
+    recognisers hear it. `prior_weight` is that of `move`, in nats. Where the settings say bfloat16 it is
     the recognisers' convolutions that take it. With a work folder, which is of these clips and networks alone, a killed
     run goes on to the same bits. Raises UserError on a gradient that is not finite.
     """
@@ -55,7 +57,8 @@ def optimise_codes(
     parts, found = list(parts_of(frames_B, settings.chunk)), []
     for number, rows_B in enumerate(parts):
         part = cut_codes(codes, rows_B, -(-int(frames_B[rows_B[0]]) // STEP))
-        problem = codes_problem(ready, climbed, part, frames_B[rows_B].to(device), prior_weight)
+        detail = None if detail_BMF is None else detail_BMF[rows_B.to(device), :, : STEP * part.pitch_BDS.shape[2]]
+        problem = codes_problem(ready, climbed, part, frames_B[rows_B].to(device), prior_weight, detail)
         folder = None if work is None else work / f"part{number}"
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -82,8 +85,9 @@ def cut_codes(codes: Codes, rows_B: Tensor, steps: int) -> Codes:
 
 
 def codes_problem(
-    model: SpeechSplit, recognisers: Sequence[nn.Module], codes: Codes, frames_B: Tensor, prior_weight: float
-) -> Problem:
+    model: SpeechSplit, recognisers: Sequence[nn.Module], codes: Codes, frames_B: Tensor, prior_weight: float,
+    detail_BMF: Tensor | None = None,
+) -> Problem:  # fmt: skip
     """Wanted: a melody and timing that every recogniser names as the target, near those of the clip.
 
     It holds the clips: all of them must go in one chunk, in their order.
@@ -92,7 +96,7 @@ def codes_problem(
 
     def path(prosody_BDS: Tensor) -> Tensor:
         with differentiable(model, prosody_BDS), torch.autocast(prosody_BDS.device.type, enabled=False):
-            return put_together(model, with_prosody(codes, prosody_BDS))
+            return put_together(model, with_prosody(codes, prosody_BDS), detail_BMF)
 
     def score(seen: View) -> Tensor:
         with differentiable(everyone, seen.mel):
