@@ -18,6 +18,7 @@ from affekt.models.conversion import (
     prosody_of,
     put_together,
     recode,
+    redraw,
     take_apart,
     translate,
     utterance_of,
@@ -80,8 +81,25 @@ def test_strength_scales_the_sound_but_not_the_harmonics_of_the_bent_melody(tran
     (twice,) = translate(translator, one, [3], strength=2)
     with torch.no_grad():
         translator.prosody.head[-1].bias.copy_(old)  # type: ignore[operator]
-    expected = one.mel_MF + 2 * (drawn[0] - one.mel_MF) + (drawn[1] - drawn[0])
+    redrawn_MF = redraw(translator, one)
+    kept_MF = blur_bands((one.mel_MF - redrawn_MF)[None])[0]
+    expected = redrawn_MF + 2 * (drawn[0] - redrawn_MF) + (drawn[1] - drawn[0]) + kept_MF
     torch.testing.assert_close(twice, expected.clamp(min=FLOOR), atol=1e-3, rtol=0)
+
+
+def test_a_recording_is_redrawn_in_the_emotion_that_changes_it_least(translator: Translator) -> None:
+    one = utterance(48)
+    f0_BEF, frames_B, normal_B = one.f0_F[None, None], torch.tensor([48]), torch.tensor([0])
+    with torch.no_grad():
+        each = [
+            translator.render(one.mel_MF[None], one.f0_F[None], f0_BEF, torch.tensor([[emotion]]), normal_B, frames_B)[
+                0, 0
+            ]
+            for emotion in range(8)
+        ]
+    away = [float((mel_MF - one.mel_MF).abs().mean()) for mel_MF in each]
+    assert len({round(x, 6) for x in away}) > 1
+    torch.testing.assert_close(redraw(translator, one), each[int(np.argmin(away))], atol=1e-4, rtol=0)
 
 
 def test_a_translation_is_the_same_whatever_else_is_asked_for(translator: Translator) -> None:

@@ -27,7 +27,7 @@ SETTINGS = Settings(steps=5, lr=0.05, seed=3, snapshots=3, chunk=2)
 
 @pytest.fixture(scope="module")
 def model() -> SpeechSplit:
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     network = SpeechSplit(channels=16, content=2, pitch=3, rhythm=1, decoder=16)
     network.leave.weight.data *= 8  # untrained, its codes are hardly heard
     return network.eval()
@@ -72,8 +72,8 @@ def run(
 
 
 def test_belief_rises_in_what_is_decoded(model: SpeechSplit, recogniser: LoudBands) -> None:
-    codes, found, frames_B, history = run(model, [recogniser], settings=replace(SETTINGS, steps=24, lr=0.1, views=4))
-    assert history["score"].shape == (25, 5)
+    codes, found, frames_B, history = run(model, [recogniser], settings=replace(SETTINGS, steps=12, lr=0.1, views=4))
+    assert history["score"].shape == (13, 5)
     for row, frames in enumerate(frames_B.tolist()):
         steps = -(-frames // STEP)
         before, after = (

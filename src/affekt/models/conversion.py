@@ -21,7 +21,7 @@ from affekt.models.codegan import CodeGenerator
 from affekt.models.speechsplit import STEP, Codes, SpeechSplit
 from affekt.models.translator import Translator
 
-STRONG = 1  # index of the strong intensity
+NORMAL, STRONG = 0, 1  # indices of intensities
 FURTHEST = math.log(2.0)  # a frame lasts half or twice as long at most
 HIGHEST = 12.0  # semitones up or down at most
 BLUR, REACH = 2.0, 8  # bands: deviation and half length of what takes harmonics off an envelope
@@ -46,8 +46,10 @@ def translate(
 ) -> list[Tensor]:
     """Return raw log mels (M, G) of the wanted emotions, indices of EMOTIONS, each in its own timing; one pass.
 
-    `strength` scales what is changed: 0 gives the recording back, above 1 exaggerates. The sound is scaled as it is
-    drawn with the recording's own melody; the harmonics of the bent one are drawn whole, or two voices would be heard.
+    What is drawn is a blurred mean of performances: what it loses of the recording itself is put back, but for its
+    harmonics. `strength` scales what is changed: 0 gives the recording back, above 1 exaggerates. The sound is scaled
+    as it is drawn with the recording's own melody; the harmonics of the bent one are drawn whole, or two voices would
+    be heard.
     """
     mel_BMF, f0_BF = utterance.mel_MF[None], utterance.f0_F[None]
     device, frames = mel_BMF.device, mel_BMF.shape[2]
@@ -59,13 +61,32 @@ def translate(
     f0_BEF, both_BE = torch.cat([own_BEF, own_BEF * torch.exp2(bent_BEF / SEMITONES)], 1), chosen_BE.repeat(1, 2)
     drawn_BEMF = translator.render(mel_BMF, f0_BF, f0_BEF, both_BE, intensity_B, frames_B)
     own_EMF, sung_EMF = drawn_BEMF[0].chunk(2)
-    mixed_EMF = mel_BMF + strength * (own_EMF - mel_BMF) + (sung_EMF - own_EMF)
+    redrawn_BMF = redraw(translator, utterance)[None]
+    lost_BMF = mel_BMF - redrawn_BMF
+    envelope_BMF = blur_bands(lost_BMF)
+    kept_BMF = envelope_BMF + max(0.0, 1 - strength) * (lost_BMF - envelope_BMF)
+    mixed_EMF = redrawn_BMF + strength * (own_EMF - redrawn_BMF) + (sung_EMF - own_EMF) + kept_BMF
     stretch_EF = (strength * stretch_BEF[0]).clamp(-FURTHEST, FURTHEST).cpu().numpy()
     floor = math.log(LOG_FLOOR)
     return [
         read_frames(mel_MF, times_of(stretch_F)).clamp(min=floor)
         for mel_MF, stretch_F in zip(mixed_EMF, stretch_EF, strict=True)
     ]
+
+
+@torch.inference_mode()
+def redraw(translator: Translator, utterance: Utterance) -> Tensor:
+    """Return the raw log mel (M, F) of a recording drawn in the emotion in which it comes out most like itself.
+
+    Which that is need not be known of a recording.
+    """
+    mel_BMF, f0_BF = utterance.mel_MF[None], utterance.f0_F[None]
+    device = mel_BMF.device
+    emotion_BE = torch.arange(translator.emotions, device=device)[None]
+    f0_BEF = f0_BF[:, None].expand(-1, translator.emotions, -1)
+    intensity_B, frames_B = torch.tensor([NORMAL], device=device), torch.tensor([mel_BMF.shape[2]], device=device)
+    drawn_EMF = translator.render(mel_BMF, f0_BF, f0_BEF, emotion_BE, intensity_B, frames_B)[0]
+    return drawn_EMF[int((drawn_EMF - mel_BMF).abs().mean((1, 2)).argmin())]
 
 
 def take_apart(model: SpeechSplit, utterances: Sequence[Utterance]) -> tuple[Codes, Tensor]:
