@@ -10,6 +10,7 @@ from affekt.core.files import read_json, write_json
 from affekt.core.params import FeaturesParams
 from affekt.core.params_converting import ConversionParams
 from affekt.core.stage import Stage, run
+from affekt.corpora.table import EMOTIONS
 from affekt.corpora.wav import write_wav
 from affekt.evaluate.conversion import Listeners, accuracy_of_all
 from affekt.evaluate.conversion_figures import (
@@ -115,6 +116,7 @@ def converters(
     """Return by name what gives a mel for each pair."""
     params, device = stage.params(ConversionParams), stage.device
     translator = load_model(stage.dep("translator"), Translator, device)
+    learnt = [EMOTIONS.index(name) for name in read_json(stage.dep("translator") / "emotions.json")]
     codegan = load_model(stage.dep("codegan"), CodeGenerator, device)
 
     def climb() -> list[Tensor]:
@@ -128,7 +130,9 @@ def converters(
         return mels
 
     return {
-        "translator": lambda: translate_pairs(translator, packed, pairs, params.strength, device, stage.progress),
+        "translator": lambda: translate_pairs(
+            translator, packed, pairs, learnt, params.strength, device, stage.progress
+        ),
         "codegan": lambda: recode_pairs(model, codegan, packed, pairs, device, stage.progress),
         "optimise": climb,
     }

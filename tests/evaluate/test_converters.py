@@ -24,7 +24,7 @@ from affekt.evaluate.converters import (
 from affekt.features.mel import LOG_FLOOR, N_MELS
 from affekt.features.packed import Packed
 from affekt.models.codegan import CodeGenerator
-from affekt.models.conversion import cut, detail_of, put_together, take_apart, translate
+from affekt.models.conversion import cut, detail_of, nearest_emotion, put_together, take_apart, translate
 from affekt.models.mel_networks import MelCNN
 from affekt.models.speechsplit import STEP, SpeechSplit
 from affekt.models.translator import Translator
@@ -57,12 +57,14 @@ def frames_of(packed: Packed) -> list[int]:
 def test_a_clip_is_translated_to_each_wish_in_the_intensity_of_its_target(packed: Packed) -> None:
     torch.manual_seed(0)
     translator = Translator(8, channels=4).eval()
-    mels = translate_pairs(translator, packed, PAIRS, 1.0, CPU)
+    mels = translate_pairs(translator, packed, PAIRS, range(8), 1.0, CPU)
     for one, mel_MF in zip(PAIRS, mels, strict=True):
         strong = int(packed.clips["intensity"].iloc[one.target] == "strong")
-        alone = translate(translator, read_utterance(packed, one.source, CPU), [one.emotion], strong)[0]
+        source = read_utterance(packed, one.source, CPU)
+        own = nearest_emotion(translator, [source], range(8))
+        alone = translate(translator, source, [one.emotion], own, strong)[0]
         torch.testing.assert_close(mel_MF, alone)
-    still = translate_pairs(translator, packed, PAIRS, 0.0, CPU)
+    still = translate_pairs(translator, packed, PAIRS, range(8), 0.0, CPU)
     for one, mel_MF in zip(PAIRS, still, strict=True):
         torch.testing.assert_close(mel_MF, packed.clip_mel(one.source), atol=1e-4, rtol=0)
 

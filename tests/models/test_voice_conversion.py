@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from affekt.features.harmonics import harmonic_ripple
 from affekt.features.mel import LOG_FLOOR
 from affekt.models.codegan import CodeGenerator
 from affekt.models.conversion import (
@@ -15,6 +16,7 @@ from affekt.models.conversion import (
     cut,
     detail_of,
     flatten_melody,
+    nearest_emotion,
     prosody_of,
     put_together,
     recode,
@@ -60,52 +62,53 @@ def test_arrays_become_an_utterance() -> None:
 
 def test_a_translation_of_strength_0_is_the_recording(translator: Translator) -> None:
     one = utterance(50)
-    for mel_MF in translate(translator, one, [2, 4], strength=0):
+    for mel_MF in translate(translator, one, [2, 4], 1, strength=0):
         torch.testing.assert_close(mel_MF, one.mel_MF, atol=1e-5, rtol=0)
 
 
-def test_strength_scales_the_sound_but_not_the_harmonics_of_the_bent_melody(translator: Translator) -> None:
-    one = utterance(48)
+@pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])
+def test_strength_scales_the_sound_but_not_the_harmonics_of_the_bent_melody(
+    translator: Translator, strength: float
+) -> None:
+    """Below 1 a part of what only the recording has is left, harmonics too; from 1 on its envelope alone."""
+    one, octaves = utterance(48), 0.25
     with torch.no_grad():
         translator.prosody.head[-1].weight.mul_(0)  # type: ignore[operator]
         old = translator.prosody.head[-1].bias.clone()
-        translator.prosody.head[-1].bias.copy_(torch.tensor([0.0, 0.25]))  # type: ignore[operator]
+        translator.prosody.head[-1].bias.copy_(torch.tensor([0.0, octaves]))  # type: ignore[operator]
         frames_B, intensity_B = torch.tensor([48]), torch.tensor([1])
-        drawn = []
-        for octaves in (0.0, 0.25 * 2):
-            f0_BEF = one.f0_F[None, None] * 2**octaves
-            found = translator.render(
-                one.mel_MF[None], one.f0_F[None], f0_BEF, torch.tensor([[3]]), intensity_B, frames_B
-            )
-            drawn.append(found[0, 0])
-    (twice,) = translate(translator, one, [3], strength=2)
+        plain_MF, sung_MF = (
+            translator.render(one.mel_MF[None], one.f0_F[None], one.f0_F[None, None] * 2**bent, torch.tensor([[3]]),
+                              intensity_B, frames_B)[0, 0]
+            for bent in (0.0, octaves * strength)
+        )  # fmt: skip
+    (made_MF,) = translate(translator, one, [3], 5, strength=strength)
     with torch.no_grad():
         translator.prosody.head[-1].bias.copy_(old)  # type: ignore[operator]
-    redrawn_MF = redraw(translator, one)
-    kept_MF = blur_bands((one.mel_MF - redrawn_MF)[None])[0]
-    expected = redrawn_MF + 2 * (drawn[0] - redrawn_MF) + (drawn[1] - drawn[0]) + kept_MF
-    torch.testing.assert_close(twice, expected.clamp(min=FLOOR), atol=1e-3, rtol=0)
+    (redrawn_MF,) = redraw(translator, one, [5])
+    lost_MF = one.mel_MF - redrawn_MF
+    envelope_MF = blur_bands(lost_MF[None])[0]
+    expected = redrawn_MF + strength * (plain_MF - redrawn_MF) + (sung_MF - plain_MF)
+    expected += {0.5: (lost_MF + envelope_MF) / 2, 1.0: envelope_MF, 2.0: envelope_MF}[strength]
+    torch.testing.assert_close(made_MF, expected.clamp(min=FLOOR), atol=1e-3, rtol=0)
 
 
-def test_a_recording_is_redrawn_in_the_emotion_that_changes_it_least(translator: Translator) -> None:
-    one = utterance(48)
-    f0_BEF, frames_B, normal_B = one.f0_F[None, None], torch.tensor([48]), torch.tensor([0])
-    with torch.no_grad():
-        each = [
-            translator.render(one.mel_MF[None], one.f0_F[None], f0_BEF, torch.tensor([[emotion]]), normal_B, frames_B)[
-                0, 0
-            ]
-            for emotion in range(8)
-        ]
-    away = [float((mel_MF - one.mel_MF).abs().mean()) for mel_MF in each]
-    assert len({round(x, 6) for x in away}) > 1
-    torch.testing.assert_close(redraw(translator, one), each[int(np.argmin(away))], atol=1e-4, rtol=0)
+def test_the_nearest_emotion_is_that_which_changes_all_parts_least_of_those_that_were_learnt(
+    translator: Translator,
+) -> None:
+    parts = [utterance(48), utterance(40, seed=1)]
+    away_UE = torch.stack([(redraw(translator, one, range(8)) - one.mel_MF).abs().mean((1, 2)) for one in parts])
+    order = away_UE.mean(0).argsort().tolist()
+    assert float(away_UE.mean(0).std()) > 1e-5
+    assert nearest_emotion(translator, parts, range(8)) == order[0]
+    assert nearest_emotion(translator, parts, sorted(order[1:])) == order[1], "the nearest was not learnt"
+    assert nearest_emotion(translator, parts, [order[-1]]) == order[-1]
 
 
 def test_a_translation_is_the_same_whatever_else_is_asked_for(translator: Translator) -> None:
     one = utterance(50)
-    both = translate(translator, one, [2, 4])
-    torch.testing.assert_close(translate(translator, one, [4])[0], both[1], atol=1e-4, rtol=0)
+    both = translate(translator, one, [2, 4], 0)
+    torch.testing.assert_close(translate(translator, one, [4], 0)[0], both[1], atol=1e-4, rtol=0)
     assert all(mel_MF.shape[0] == 80 and float(mel_MF.min()) >= FLOOR for mel_MF in both)
 
 
@@ -113,7 +116,7 @@ def test_timing_stays_within_its_bounds(translator: Translator) -> None:
     with torch.no_grad():
         old = translator.prosody.head[-1].bias.clone()
         translator.prosody.head[-1].bias[0] = 50.0  # type: ignore[index]
-    (mel_MF,) = translate(translator, utterance(40), [1])
+    (mel_MF,) = translate(translator, utterance(40), [1], 0)
     with torch.no_grad():
         translator.prosody.head[-1].bias.copy_(old)  # type: ignore[operator]
     assert mel_MF.shape[1] == round(40 * math.exp(FURTHEST))
@@ -159,6 +162,19 @@ def test_what_codes_lose_of_an_envelope_is_put_back_and_harmonics_are_not(split:
     assert torch.equal(detail_BMF[1], torch.zeros_like(detail_BMF[1])), "nothing was lost"
     assert torch.equal(detail_BMF[0, :, 37:], torch.zeros(80, 3)), "nothing follows a recording"
     assert float(whole_BMF.min()) >= FLOOR
+
+
+@pytest.mark.parametrize(("hertz", "left"), [(150.0, 0.1), (200.0, 0.2), (400.0, 0.5)])
+def test_of_harmonics_little_is_left_the_lower_the_less(hertz: float, left: float) -> None:
+    """Deviation from the slope they stand on, where they stand apart, as a share of what it was."""
+
+    def stand_out(x_BMF: torch.Tensor) -> float:
+        slope_BMF = torch.nn.functional.avg_pool2d(x_BMF, (25, 1), stride=1)
+        return float((x_BMF[:, 12:-12] - slope_BMF)[:, :20].std())
+
+    ripple_BMF = harmonic_ripple(torch.full((1, 2), hertz))
+    assert stand_out(ripple_BMF) > 0.15
+    assert stand_out(blur_bands(ripple_BMF)) < left * stand_out(ripple_BMF)
 
 
 def test_a_constant_stays_where_bands_are_blurred() -> None:

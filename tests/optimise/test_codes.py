@@ -27,7 +27,7 @@ SETTINGS = Settings(steps=5, lr=0.05, seed=3, snapshots=3, chunk=2)
 
 @pytest.fixture(scope="module")
 def model() -> SpeechSplit:
-    torch.manual_seed(1)
+    torch.manual_seed(1)  # not every untrained network's codes can be heard by the toy recogniser
     network = SpeechSplit(channels=16, content=2, pitch=3, rhythm=1, decoder=16)
     network.leave.weight.data *= 8  # untrained, its codes are hardly heard
     return network.eval()

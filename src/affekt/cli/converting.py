@@ -6,7 +6,7 @@ Axes: T samples at 22,050 Hz, E of the embedding, M mel bands, F frames.
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from affekt.optimise.resynthesis import fit
 
 SHORTEST_S, LONGEST_S = 0.25, 120.0  # of sound: a syllable; what a person waits for
 PART_S = (1.0, 4.0)  # the networks learnt from clips of a few seconds
+USUAL = (-0.9, 1.9)  # level: RAVDESS has 0.2 with a deviation of 1.0, LibriSpeech 1.5, the demo 1.3 (0.4 both)
 BEND = 8  # frames (0.09 s) of each part over which a join is made smooth
 FADE = 256  # samples (12 ms) over which the recording's silence and what was made go over into each other
 
@@ -105,30 +106,38 @@ def join_mels(mels: Sequence[Tensor]) -> Tensor:
 def take_part(
     model: SpeechSplit, utterance: Utterance, codegan: CodeGenerator | None = None, label: int | None = None
 ) -> tuple[Codes, Tensor]:
-    """Return an utterance's codes, brought to an emotion where there is a network for it, and its frames (1,)."""
-    codes, frames_B = take_apart(model, [utterance])
+    """Return an utterance's codes, brought to an emotion where there is a network for it, and its frames (1,).
+
+    They are those of the utterance at a usual level: of a quiet one, the code of rhythm hardly moves.
+    """
+    codes, frames_B = take_apart(model, [replace(utterance, mel_MF=at_usual_level(utterance.mel_MF))])
     if codegan is not None:
         codes = recode(codegan, codes, frames_B, torch.tensor([label], device=frames_B.device))
     return codes, frames_B
 
 
 @torch.no_grad()
-def detail_part(model: SpeechSplit, codes: Codes, frames_B: Tensor, source_MF: Tensor) -> Tensor:
-    """Return what an utterance's codes do not hold of its mel, but for its level, (1, M, F); of its own voice."""
-    made_MF = cut(put_together(model, codes), frames_B)[0]
-    return detail_of(model, codes, [source_MF + level(made_MF) - level(source_MF)])
+def detail_part(model: SpeechSplit, codes: Codes, source_MF: Tensor) -> Tensor:
+    """Return what an utterance's codes, as take_part gives them, do not hold of its mel: (1, M, F)."""
+    return detail_of(model, codes, [at_usual_level(source_MF)])
 
 
 @torch.no_grad()
 def decode_part(
     model: SpeechSplit, codes: Codes, frames_B: Tensor, source_MF: Tensor, detail_1MF: Tensor | None = None
 ) -> Tensor:
-    """Return the raw log mel (M, F) of one utterance's codes, as loud as the mel that they were taken from.
+    """Return the raw log mel (M, F) of one utterance's codes, as loud as the mel that they were taken from."""
+    return at_level(cut(put_together(model, codes, detail_1MF), frames_B)[0], level(source_MF))
 
-    Codes hold no level: what is decoded is about as loud as the corpus.
-    """
-    made_MF = cut(put_together(model, codes, detail_1MF), frames_B)[0]
-    return (made_MF + level(source_MF) - level(made_MF)).clamp(min=math.log(LOG_FLOOR))
+
+def at_usual_level(mel_MF: Tensor) -> Tensor:
+    """Return a raw log mel no quieter and no louder than most clips that the networks learnt from."""
+    return at_level(mel_MF, level(mel_MF).clamp(*USUAL))
+
+
+def at_level(mel_MF: Tensor, wanted: Tensor) -> Tensor:
+    """Return a raw log mel at a level, never below the floor."""
+    return (mel_MF + wanted - level(mel_MF)).clamp(min=math.log(LOG_FLOOR))
 
 
 def level(mel_MF: Tensor) -> Tensor:

@@ -1,10 +1,11 @@
 """Say a recording in another emotion: with other timing, melody and sound, by the same voice.
 
-How: `translator` draws it in one pass, as it learnt from speakers who say one sentence in all emotions, and as strongly
-as wished; `codegan` changes codes of melody and timing alone; `optimise` moves these codes until three recognisers hear
-the emotion. What is written is 16-bit WAV at 22,050 Hz, mono, and bands above 8 kHz are not modelled. Silence around
-the sound stays, long recordings are cut at their quietest places and joined again. `translator` changes the length,
-and how loud an emotion is beside the recording; `codegan` and `optimise` keep both.
+How: `translator` draws it in all emotions at once, as it learnt from speakers who say one sentence in each, and as
+strongly as wished; `codegan` changes codes of melody and timing alone; `optimise` moves these codes until three
+recognisers hear the emotion. What they lose of the recording's own timbre is put back. What is written is 16-bit WAV at
+22,050 Hz, mono, and bands above 8 kHz are not modelled. Silence around the sound stays, long recordings are cut at
+their quietest places and joined again. `translator` changes the length, and how loud an emotion is beside the
+recording; `codegan` and `optimise` keep both.
 
 What is heard is told before and after, by a recogniser (`optimise` climbs it, so it proves nothing there) and by the
 judge (which nothing is ever optimised against: believe this one), and how much the voice is still the same. The

@@ -1,7 +1,7 @@
 """`affekt translate`: a recording of one's own is said in other emotions. Axes: M mel bands, F frames, T samples."""
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from affekt.cli.converting import (
     Convert,
+    Part,
     check_codegan,
     convert_parts,
     decode_part,
@@ -25,13 +26,14 @@ from affekt.cli.listening import Listener
 from affekt.cli.networks import open_model
 from affekt.cli.project import PARAMS_NAME, find_model, find_root
 from affekt.cli.tables import format_table
+from affekt.cli.translate import learnt_emotions
 from affekt.core.devices import set_up
 from affekt.core.params import ConversionParams, load_params
 from affekt.corpora.table import EMOTIONS, INTENSITIES, SAMPLE_RATE
 from affekt.corpora.wav import write_wav
 from affekt.evaluate.converters import CLIMBED
 from affekt.features.speaker import embed_speakers, load_encoder
-from affekt.models.conversion import STRONG, Utterance, recode, translate
+from affekt.models.conversion import STRONG, Utterance, nearest_emotion, recode, translate
 from affekt.optimise.codes import optimise_codes
 from affekt.optimise.maximise import settings_for
 
@@ -54,7 +56,8 @@ def run_translation(args: argparse.Namespace, targets: dict[str, Path]) -> int:
     source = open_source(args.file, params, encoder, device)
     labels = [EMOTIONS.index(emotion) for emotion in targets]
     seed = params.seed if args.seed is None else args.seed
-    convert = choose_method(args, models, params.conversion, labels, seed, device)
+    place = places[MODELS[args.method][-1]]
+    convert = choose_method(args, models, params.conversion, labels, source.parts, place, seed, device)
     listener = Listener.of(models, places["content_b"], device)
     before = hear(listener, source.sound_T)
     rows = []
@@ -77,14 +80,18 @@ def choose_method(
     models: dict[str, Any],
     section: ConversionParams,
     labels: list[int],
+    parts: Sequence[Part],
+    place: Path,
     seed: int,
     device: torch.device,
 ) -> Convert:
-    """The function that makes of an utterance its mel in each emotion."""
+    """The function that makes of an utterance, one of the parts, its mel in each emotion; `place` is the method's."""
     if args.method == "translator":
         intensity = STRONG if args.intensity is None else INTENSITIES.index(args.intensity)
         strength = section.strength if args.strength is None else args.strength
-        return lambda utterance: translate(models["translator"], utterance, labels, intensity, strength)
+        network, loud = models["translator"], [part.utterance for part in parts if part.loud]
+        own = nearest_emotion(network, loud, [EMOTIONS.index(name) for name in learnt_emotions(place)]) if loud else 0
+        return lambda utterance: translate(network, utterance, labels, own, intensity, strength)
     model, (label,) = models["speechsplit"], labels
     if args.method == "codegan":
         return lambda utterance: [recode_part(model, models["codegan"], utterance, label)]
@@ -99,7 +106,7 @@ def choose_method(
 def recode_part(model: Any, codegan: Any, utterance: Utterance, label: int) -> Tensor:
     """Change the codes of melody and timing by a network of codes; the mel (M, F) of these codes."""
     codes, frames_B = take_part(model, utterance)
-    detail_1MF = detail_part(model, codes, frames_B, utterance.mel_MF)
+    detail_1MF = detail_part(model, codes, utterance.mel_MF)
     changed = recode(codegan, codes, frames_B, torch.tensor([label], device=frames_B.device))
     return decode_part(model, changed, frames_B, utterance.mel_MF, detail_1MF)
 
@@ -107,7 +114,7 @@ def recode_part(model: Any, codegan: Any, utterance: Utterance, label: int) -> T
 def climb_part(model: Any, climb: Callable[..., Any], utterance: Utterance, label: int) -> Tensor:
     """Move the codes of melody and timing until the recognisers hear the emotion; the mel (M, F) of these codes."""
     codes, frames_B = take_part(model, utterance)
-    detail_1MF = detail_part(model, codes, frames_B, utterance.mel_MF)
+    detail_1MF = detail_part(model, codes, utterance.mel_MF)
     moved, _ = climb(codes, frames_B, torch.tensor([label], device=frames_B.device), detail_BMF=detail_1MF)
     return decode_part(model, moved, frames_B, utterance.mel_MF, detail_1MF)
 

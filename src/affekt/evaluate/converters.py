@@ -19,6 +19,7 @@ from affekt.models.conversion import (
     Utterance,
     cut,
     detail_of,
+    nearest_emotion,
     put_together,
     recode,
     take_apart,
@@ -54,10 +55,13 @@ def together_pairs(
 
 
 def translate_pairs(
-    translator: Translator, packed: Packed, pairs: Sequence[Pair], strength: float, device: torch.device,
-    progress: Progress = quiet,
+    translator: Translator, packed: Packed, pairs: Sequence[Pair], learnt: Sequence[int], strength: float,
+    device: torch.device, progress: Progress = quiet,
 ) -> list[Tensor]:  # fmt: skip
-    """Return a raw log mel for each pair; one pass gives all that a clip is to become in one intensity."""
+    """Return a raw log mel for each pair; all that a clip is to become in one intensity is drawn at once.
+
+    `learnt`: the emotions that the translator knows, indices of EMOTIONS.
+    """
     strong = (packed.clips["intensity"] == "strong").to_numpy()
     wishes: dict[tuple[int, int], list[int]] = {}
     for i, one in enumerate(pairs):
@@ -65,7 +69,8 @@ def translate_pairs(
     found: dict[int, Tensor] = {}
     for (row, intensity), wanted in progress(wishes.items(), "translating", total=len(wishes)):
         utterance, emotions = read_utterance(packed, row, device), [pairs[i].emotion for i in wanted]
-        mels = translate(translator, utterance, emotions, intensity, strength)
+        own = nearest_emotion(translator, [utterance], learnt)
+        mels = translate(translator, utterance, emotions, own, intensity, strength)
         found |= dict(zip(wanted, mels, strict=True))
     return [found[i] for i in range(len(pairs))]
 

@@ -46,12 +46,9 @@ class Jury:
     def hear(self, mels: Sequence[Tensor], folds: Sequence[int]) -> np.ndarray:
         """Return what the juror of each clip's fold believes, (N, E), of raw log mels (M, F) of any lengths.
 
-        UserError where no juror judges a fold, or where there is none.
+        UserError where no juror judges a fold.
         """
-        if self.reason is not None:
-            raise UserError(
-                f"models/jury: there is no juror. {self.reason} Choose another `corpus.name` in params.yaml"
-            )
+        assert self.reason is None, "nothing is made where nobody can judge it"
         strangers = sorted(set(folds) - set(self.jurors))
         if strangers:
             raise UserError(f"models/jury: no juror judges fold {strangers[0]}, only {sorted(self.jurors)}; retrain it")

@@ -42,14 +42,15 @@ class Utterance:
 
 @torch.inference_mode()
 def translate(
-    translator: Translator, utterance: Utterance, emotions: Sequence[int], intensity: int = STRONG, strength: float = 1
-) -> list[Tensor]:
-    """Return raw log mels (M, G) of the wanted emotions, indices of EMOTIONS, each in its own timing; one pass.
+    translator: Translator, utterance: Utterance, emotions: Sequence[int], own: int, intensity: int = STRONG,
+    strength: float = 1,
+) -> list[Tensor]:  # fmt: skip
+    """Return raw log mels (M, G) of the wanted emotions, indices of EMOTIONS, each in its own timing.
 
-    What is drawn is a blurred mean of performances: what it loses of the recording itself is put back, but for its
-    harmonics. `strength` scales what is changed: 0 gives the recording back, above 1 exaggerates. The sound is scaled
-    as it is drawn with the recording's own melody; the harmonics of the bent one are drawn whole, or two voices would
-    be heard.
+    What is drawn is a blurred mean of performances: what it loses of the recording itself, drawn in its `own` emotion
+    (nearest_emotion), is put back but for harmonics. `strength` scales what is changed: 0 gives the recording back,
+    above 1 exaggerates. The sound is scaled as it is drawn with the recording's own melody; the harmonics of the bent
+    one are drawn whole, or two voices would be heard.
     """
     mel_BMF, f0_BF = utterance.mel_MF[None], utterance.f0_F[None]
     device, frames = mel_BMF.device, mel_BMF.shape[2]
@@ -57,15 +58,15 @@ def translate(
     chosen_BE = torch.tensor([list(emotions)], device=device)
     stretch_BEF, semitones_BEF = (x[:, chosen_BE[0]] for x in translator.plan(mel_BMF, f0_BF, frames_B, intensity_B))
     bent_BEF = (strength * semitones_BEF).clamp(-HIGHEST, HIGHEST)
-    own_BEF = f0_BF[:, None].expand_as(bent_BEF)
-    f0_BEF, both_BE = torch.cat([own_BEF, own_BEF * torch.exp2(bent_BEF / SEMITONES)], 1), chosen_BE.repeat(1, 2)
+    plain_BEF = f0_BF[:, None].expand_as(bent_BEF)
+    f0_BEF, both_BE = torch.cat([plain_BEF, plain_BEF * torch.exp2(bent_BEF / SEMITONES)], 1), chosen_BE.repeat(1, 2)
     drawn_BEMF = translator.render(mel_BMF, f0_BF, f0_BEF, both_BE, intensity_B, frames_B)
-    own_EMF, sung_EMF = drawn_BEMF[0].chunk(2)
-    redrawn_BMF = redraw(translator, utterance)[None]
+    plain_EMF, sung_EMF = drawn_BEMF[0].chunk(2)
+    redrawn_BMF = redraw(translator, utterance, [own])
     lost_BMF = mel_BMF - redrawn_BMF
     envelope_BMF = blur_bands(lost_BMF)
     kept_BMF = envelope_BMF + max(0.0, 1 - strength) * (lost_BMF - envelope_BMF)
-    mixed_EMF = redrawn_BMF + strength * (own_EMF - redrawn_BMF) + (sung_EMF - own_EMF) + kept_BMF
+    mixed_EMF = redrawn_BMF + strength * (plain_EMF - redrawn_BMF) + (sung_EMF - plain_EMF) + kept_BMF
     stretch_EF = (strength * stretch_BEF[0]).clamp(-FURTHEST, FURTHEST).cpu().numpy()
     floor = math.log(LOG_FLOOR)
     return [
@@ -75,18 +76,23 @@ def translate(
 
 
 @torch.inference_mode()
-def redraw(translator: Translator, utterance: Utterance) -> Tensor:
-    """Return the raw log mel (M, F) of a recording drawn in the emotion in which it comes out most like itself.
-
-    Which that is need not be known of a recording.
-    """
+def redraw(translator: Translator, utterance: Utterance, emotions: Sequence[int]) -> Tensor:
+    """Return raw log mels (E, M, F) of a recording drawn in emotions with its own timing and melody."""
     mel_BMF, f0_BF = utterance.mel_MF[None], utterance.f0_F[None]
     device = mel_BMF.device
-    emotion_BE = torch.arange(translator.emotions, device=device)[None]
-    f0_BEF = f0_BF[:, None].expand(-1, translator.emotions, -1)
+    emotion_BE = torch.tensor([list(emotions)], device=device)
     intensity_B, frames_B = torch.tensor([NORMAL], device=device), torch.tensor([mel_BMF.shape[2]], device=device)
-    drawn_EMF = translator.render(mel_BMF, f0_BF, f0_BEF, emotion_BE, intensity_B, frames_B)[0]
-    return drawn_EMF[int((drawn_EMF - mel_BMF).abs().mean((1, 2)).argmin())]
+    f0_BEF = f0_BF[:, None].expand(-1, emotion_BE.shape[1], -1)
+    return translator.render(mel_BMF, f0_BF, f0_BEF, emotion_BE, intensity_B, frames_B)[0]
+
+
+def nearest_emotion(translator: Translator, utterances: Sequence[Utterance], learnt: Sequence[int]) -> int:
+    """Return the emotion, of those that were learnt, in which the parts of one recording come out most like themselves.
+
+    What a recording really is need not be known.
+    """
+    away_UE = [(redraw(translator, one, learnt) - one.mel_MF).abs().mean((1, 2)) for one in utterances]
+    return list(learnt)[int(torch.stack(away_UE).mean(0).argmin())]
 
 
 def take_apart(model: SpeechSplit, utterances: Sequence[Utterance]) -> tuple[Codes, Tensor]:
@@ -132,7 +138,8 @@ def detail_of(model: SpeechSplit, codes: Codes, mels: Sequence[Tensor]) -> Tenso
     """Return what is lost of raw log mels (M, F) where their codes are put together, but for harmonics: (B, M, F).
 
     Codes are narrow, and what is decoded is a mean of many performances: the envelope loses what makes the voice. It is
-    blurred over bands until no harmonic of the recording is left, or two melodies would be heard where the codes move.
+    blurred over bands: of harmonics that the decoder lacks 15 % are left at 200 Hz, 40 % at 400 Hz, or where codes move
+    a melody the old one would be heard beside it.
     """
     made_BMF = put_together(model, codes)
     lost_BMF = torch.zeros_like(made_BMF)
