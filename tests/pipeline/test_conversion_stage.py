@@ -74,6 +74,7 @@ def write_deps(root: Path) -> None:
     for name, (network, config) in NETWORKS.items():
         save_model(root / name, network(**config), config, {})
     write_json(root / "content_a" / "statements.json", [{"statement": s, "clip_id": s} for s in ("dogs", "kids")])
+    write_json(root / "translator" / "emotions.json", list(EMOTIONS[:6]))
     write_json(root / "jury" / "jury.json", {"folds": {"2": ["toy-02"], "3": ["toy-03"]}})
 
 
