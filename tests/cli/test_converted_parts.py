@@ -7,9 +7,10 @@ import torch
 
 from affekt.cli.converting import USUAL, at_usual_level, decode_part, detail_part, level, take_part
 from affekt.cli.translating import climb_part, recode_part
+from affekt.features.envelope import blur_bands
 from affekt.features.mel import LOG_FLOOR, N_MELS
 from affekt.models.codegan import CodeGenerator
-from affekt.models.conversion import Utterance, blur_bands
+from affekt.models.conversion import Utterance
 from affekt.models.speechsplit import SpeechSplit
 
 FRAMES = 60

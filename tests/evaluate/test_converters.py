@@ -24,9 +24,10 @@ from affekt.evaluate.converters import (
 from affekt.features.mel import LOG_FLOOR, N_MELS
 from affekt.features.packed import Packed
 from affekt.models.codegan import CodeGenerator
-from affekt.models.conversion import cut, detail_of, nearest_emotion, put_together, take_apart, translate
+from affekt.models.conversion import cut, detail_of, put_together, take_apart
 from affekt.models.mel_networks import MelCNN
 from affekt.models.speechsplit import STEP, SpeechSplit
+from affekt.models.translation import nearest_emotion, translate
 from affekt.models.translator import Translator
 from affekt.optimise.engine import Settings
 

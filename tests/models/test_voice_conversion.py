@@ -6,28 +6,25 @@ import numpy as np
 import pytest
 import torch
 
+from affekt.features.envelope import blur_bands
 from affekt.features.harmonics import harmonic_ripple
 from affekt.features.mel import LOG_FLOOR
 from affekt.models.codegan import CodeGenerator
 from affekt.models.conversion import (
-    FURTHEST,
     Utterance,
-    blur_bands,
     cut,
     detail_of,
     flatten_melody,
-    nearest_emotion,
     prosody_of,
     put_together,
     recode,
-    redraw,
     take_apart,
-    translate,
     utterance_of,
     with_prosody,
     with_speaker,
 )
 from affekt.models.speechsplit import STEP, SpeechSplit
+from affekt.models.translation import FURTHEST, nearest_emotion, redraw, translate
 from affekt.models.translator import Translator
 
 FLOOR = math.log(LOG_FLOOR)

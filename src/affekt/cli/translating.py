@@ -33,7 +33,8 @@ from affekt.corpora.table import EMOTIONS, INTENSITIES, SAMPLE_RATE
 from affekt.corpora.wav import write_wav
 from affekt.evaluate.converters import CLIMBED
 from affekt.features.speaker import embed_speakers, load_encoder
-from affekt.models.conversion import STRONG, Utterance, nearest_emotion, recode, translate
+from affekt.models.conversion import Utterance, recode
+from affekt.models.translation import STRONG, nearest_emotion, translate
 from affekt.optimise.codes import optimise_codes
 from affekt.optimise.maximise import settings_for
 

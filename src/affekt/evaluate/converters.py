@@ -15,18 +15,9 @@ from affekt.core.progress import Progress, quiet
 from affekt.evaluate.conversion_pairs import Pair
 from affekt.features.packed import Packed
 from affekt.models.codegan import CodeGenerator
-from affekt.models.conversion import (
-    Utterance,
-    cut,
-    detail_of,
-    nearest_emotion,
-    put_together,
-    recode,
-    take_apart,
-    translate,
-    utterance_of,
-)
+from affekt.models.conversion import Utterance, cut, detail_of, put_together, recode, take_apart, utterance_of
 from affekt.models.speechsplit import STEP, Codes, SpeechSplit
+from affekt.models.translation import nearest_emotion, translate
 from affekt.models.translator import Translator
 from affekt.optimise.codes import cut_codes, optimise_codes
 from affekt.optimise.engine import Settings
