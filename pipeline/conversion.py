@@ -12,6 +12,7 @@ from affekt.core.params_converting import ConversionParams
 from affekt.core.stage import Stage, run
 from affekt.corpora.table import EMOTIONS
 from affekt.corpora.wav import write_wav
+from affekt.evaluate.absence import write_reason
 from affekt.evaluate.conversion import Listeners, accuracy_of_all
 from affekt.evaluate.conversion_figures import (
     Version,
@@ -53,7 +54,8 @@ Convert = Callable[[], list[Tensor]]
 def main(stage: Stage) -> None:
     params, jury = stage.params(ConversionParams), Jury.load(stage.dep("jury"), stage.device)
     if jury.reason is not None:
-        write_reason(stage, jury.reason)
+        # Without a jury nobody could tell what a conversion is worth.
+        write_reason(stage, "conversion", jury.reason)
         return
     packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
     pairs = plan_pairs(packed.clips, params.sources, params.speakers)
@@ -78,14 +80,6 @@ def main(stage: Stage) -> None:
     stage.metrics(metrics)
     write_json(stage.out("conversion.json"), metrics)
     write_examples(stage, packed, pairs, statements, versions)
-
-
-def write_reason(stage: Stage, reason: str) -> None:
-    """Write why nothing is converted: without a jury nobody could tell what a conversion is worth."""
-    write_json(stage.out("conversion.json"), {})
-    parts = stage.out("conversion")
-    write_json(parts / "index.json", {"reason": reason, "methods": [], "examples": []})
-    stage.artifact(parts)
 
 
 def load_listeners(stage: Stage, jury: Jury) -> Listeners:

@@ -9,6 +9,7 @@ from affekt.core.params import DisentanglingParams, FeaturesParams
 from affekt.core.seeds import numpy_rng
 from affekt.core.stage import Stage, run
 from affekt.corpora.wav import write_wav
+from affekt.evaluate.absence import write_reason
 from affekt.evaluate.clips import pick_clips
 from affekt.evaluate.disentangling import (
     CHANGED,
@@ -38,7 +39,7 @@ def main(stage: Stage) -> None:
     packed = Packed.load(stage.dep("prepared"), stage.dep("features"))
     reason = explain_absence(packed.clips)
     if reason is not None:
-        write_reason(stage, reason)
+        write_reason(stage, "disentangling", reason)
         return
     model = load_model(stage.dep("speechsplit"), SpeechSplit, device)
     ears = Ears(
@@ -65,13 +66,6 @@ def main(stage: Stage) -> None:
     parts = stage.out("disentangling")
     write_examples(parts, packed, pairs[:EXAMPLES], found[:EXAMPLES])
     stage.artifact(parts)
-
-
-def write_reason(stage: Stage, reason: str) -> None:
-    """Write why nothing is exchanged."""
-    write_json(stage.out("disentangling.json"), {})
-    write_json(stage.out("disentangling") / "index.json", {"reason": reason, "examples": []})
-    stage.artifact(stage.out("disentangling"))
 
 
 def write_examples(folder: Path, packed: Packed, pairs: list[tuple[int, int]], found: list[Exchanged]) -> None:

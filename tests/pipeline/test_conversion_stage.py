@@ -195,7 +195,7 @@ def test_without_a_jury_nothing_is_converted_and_the_reason_is_passed_on(tmp_pat
     assert sorted(map(str, stage.bytes_of_outs())) == ["conversion.json", "conversion/index.json"]
     assert read_json(stage.out("conversion.json")) == {}
     index = read_json(stage.out("conversion") / "index.json")
-    assert index == {"reason": "Half b has one fold.", "methods": [], "examples": []}
+    assert index == {"reason": "Half b has one fold.", "examples": []}
     assert (stage.artifacts, stage.logged) == ([stage.out("conversion")], [])
 
 

@@ -179,7 +179,7 @@ REASON = "Half b of this corpus has one fold of speakers (tess-YAF) & no other."
 def unjudged(sources: Sources, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a corpus on which no jury can judge."""
     folder = tmp_path_factory.mktemp("unjudged")
-    write_json(folder / "parts" / "index.json", {"reason": REASON, "methods": [], "examples": []})
+    write_json(folder / "parts" / "index.json", {"reason": REASON, "examples": []})
     write_json(folder / "summary.json", dict(values(without=("convert/",))))
     of = replace(sources, conversion=folder / "parts", summary=folder / "summary.json")
     render_page(of, PARAMETERS, 2, folder / "index.html", folder / "assets")

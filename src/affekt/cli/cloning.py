@@ -20,6 +20,7 @@ from affekt.cli.converting import (
     decode_part,
     open_source,
     put_back,
+    recode_part,
     speak,
     take_part,
 )
@@ -91,13 +92,20 @@ def into_voices(
     models: dict[str, Any], drawn_VE: Tensor, label: int | None, factor: float, parts: Sequence[Part]
 ) -> Convert:
     """The function that makes of an utterance, one of the loud parts, its mel in each voice."""
-    model, codegan = models["speechsplit"], models.get("codegan")
+    model = models["speechsplit"]
+
+    def take(utterance: Utterance) -> tuple[Codes, Tensor]:
+        codes, frames_B = take_part(model, utterance)
+        if label is not None:
+            codes = recode_part(models["codegan"], codes, frames_B, label)
+        return codes, frames_B
+
     mean_BD1 = None
     if factor != UNCHANGED and any(part.loud for part in parts):
-        mean_BD1 = mean_melody(take_part(model, part.utterance, codegan, label)[0] for part in parts if part.loud)
+        mean_BD1 = mean_melody(take(part.utterance)[0] for part in parts if part.loud)
 
     def convert(utterance: Utterance) -> list[Tensor]:
-        codes, frames_B = take_part(model, utterance, codegan, label)
+        codes, frames_B = take(utterance)
         if mean_BD1 is not None:
             codes = flatten_around(codes, mean_BD1, factor)
         each = (with_speaker(codes, speaker_BE) for speaker_BE in drawn_VE.split(1))

@@ -103,17 +103,18 @@ def join_mels(mels: Sequence[Tensor]) -> Tensor:
 
 
 @torch.no_grad()
-def take_part(
-    model: SpeechSplit, utterance: Utterance, codegan: CodeGenerator | None = None, label: int | None = None
-) -> tuple[Codes, Tensor]:
-    """Return an utterance's codes, brought to an emotion where there is a network for it, and its frames (1,).
+def take_part(model: SpeechSplit, utterance: Utterance) -> tuple[Codes, Tensor]:
+    """Return an utterance's codes and its frames (1,).
 
     They are those of the utterance at a usual level: of a quiet one, the code of rhythm hardly moves.
     """
-    codes, frames_B = take_apart(model, [replace(utterance, mel_MF=at_usual_level(utterance.mel_MF))])
-    if codegan is not None:
-        codes = recode(codegan, codes, frames_B, torch.tensor([label], device=frames_B.device))
-    return codes, frames_B
+    return take_apart(model, [replace(utterance, mel_MF=at_usual_level(utterance.mel_MF))])
+
+
+@torch.no_grad()
+def recode_part(codegan: CodeGenerator, codes: Codes, frames_B: Tensor, label: int) -> Codes:
+    """Bring an utterance's codes, as take_part gives them, to an emotion by the network of codes."""
+    return recode(codegan, codes, frames_B, torch.tensor([label], device=frames_B.device))
 
 
 @torch.no_grad()

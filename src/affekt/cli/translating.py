@@ -18,6 +18,7 @@ from affekt.cli.converting import (
     detail_part,
     open_source,
     put_back,
+    recode_part,
     show,
     speak,
     take_part,
@@ -33,7 +34,8 @@ from affekt.corpora.table import EMOTIONS, INTENSITIES, SAMPLE_RATE
 from affekt.corpora.wav import write_wav
 from affekt.evaluate.converters import CLIMBED
 from affekt.features.speaker import embed_speakers, load_encoder
-from affekt.models.conversion import Utterance, recode
+from affekt.models.conversion import Utterance
+from affekt.models.speechsplit import Codes, SpeechSplit
 from affekt.models.translation import STRONG, nearest_emotion, translate
 from affekt.optimise.codes import optimise_codes
 from affekt.optimise.maximise import settings_for
@@ -42,6 +44,8 @@ MODELS = {
     "translator": ("translator",), "codegan": ("speechsplit", "codegan"), "optimise": ("speechsplit", *CLIMBED),
 }  # fmt: skip
 STAGES = ("before", "after")
+
+Change = Callable[[Codes, Tensor, Tensor], Codes]  # codes, frames (1,) and detail (1, M, F) to other codes
 
 
 def run_translation(args: argparse.Namespace, targets: dict[str, Path]) -> int:
@@ -95,29 +99,27 @@ def choose_method(
         return lambda utterance: translate(network, utterance, labels, own, intensity, strength)
     model, (label,) = models["speechsplit"], labels
     if args.method == "codegan":
-        return lambda utterance: [recode_part(model, models["codegan"], utterance, label)]
+        codegan = models["codegan"]
+        return lambda utterance: [
+            change_part(model, utterance, lambda codes, frames_B, _: recode_part(codegan, codes, frames_B, label))
+        ]
     recognisers = [models[name] for name in CLIMBED]
     settings = settings_for(device, args.steps or section.steps, section.lr, section.views, seed)
     climb = partial(
         optimise_codes, model, recognisers, settings=settings, prior_weight=section.prior_weight, progress=_climbing
     )
-    return lambda utterance: [climb_part(model, climb, utterance, label)]
+
+    def move(codes: Codes, frames_B: Tensor, detail_BMF: Tensor) -> Codes:
+        return climb(codes, frames_B, torch.tensor([label], device=frames_B.device), detail_BMF=detail_BMF)[0]
+
+    return lambda utterance: [change_part(model, utterance, move)]
 
 
-def recode_part(model: Any, codegan: Any, utterance: Utterance, label: int) -> Tensor:
-    """Change the codes of melody and timing by a network of codes; the mel (M, F) of these codes."""
+def change_part(model: SpeechSplit, utterance: Utterance, change: Change) -> Tensor:
+    """Change an utterance's codes; the mel (M, F) of what they became, with what codes do not hold of it."""
     codes, frames_B = take_part(model, utterance)
-    detail_1MF = detail_part(model, codes, utterance.mel_MF)
-    changed = recode(codegan, codes, frames_B, torch.tensor([label], device=frames_B.device))
-    return decode_part(model, changed, frames_B, utterance.mel_MF, detail_1MF)
-
-
-def climb_part(model: Any, climb: Callable[..., Any], utterance: Utterance, label: int) -> Tensor:
-    """Move the codes of melody and timing until the recognisers hear the emotion; the mel (M, F) of these codes."""
-    codes, frames_B = take_part(model, utterance)
-    detail_1MF = detail_part(model, codes, utterance.mel_MF)
-    moved, _ = climb(codes, frames_B, torch.tensor([label], device=frames_B.device), detail_BMF=detail_1MF)
-    return decode_part(model, moved, frames_B, utterance.mel_MF, detail_1MF)
+    detail_BMF = detail_part(model, codes, utterance.mel_MF)
+    return decode_part(model, change(codes, frames_B, detail_BMF), frames_B, utterance.mel_MF, detail_BMF)
 
 
 def hear(listener: Listener, sound_T: Tensor) -> dict[str, Any]:

@@ -54,15 +54,17 @@ def translate_pairs(
     `learnt`: the emotions that the translator knows, indices of EMOTIONS.
     """
     strong = (packed.clips["intensity"] == "strong").to_numpy()
-    wishes: dict[tuple[int, int], list[int]] = {}
+    wishes: dict[int, dict[int, list[int]]] = {}
     for i, one in enumerate(pairs):
-        wishes.setdefault((one.source, int(strong[one.target])), []).append(i)
+        wishes.setdefault(one.source, {}).setdefault(int(strong[one.target]), []).append(i)
     found: dict[int, Tensor] = {}
-    for (row, intensity), wanted in progress(wishes.items(), "translating", total=len(wishes)):
-        utterance, emotions = read_utterance(packed, row, device), [pairs[i].emotion for i in wanted]
+    for row, by_intensity in progress(wishes.items(), "translating", total=len(wishes)):
+        utterance = read_utterance(packed, row, device)
         own = nearest_emotion(translator, [utterance], learnt)
-        mels = translate(translator, utterance, emotions, own, intensity, strength)
-        found |= dict(zip(wanted, mels, strict=True))
+        for intensity, wanted in by_intensity.items():
+            emotions = [pairs[i].emotion for i in wanted]
+            mels = translate(translator, utterance, emotions, own, intensity, strength)
+            found |= dict(zip(wanted, mels, strict=True))
     return [found[i] for i in range(len(pairs))]
 
 

@@ -3,9 +3,9 @@
 SpeechSplit (Qian et al. 2020, arXiv 2004.11284), smaller: three encoders whose codes are too narrow to hold more than
 their own part. The content and the melody are encoded from clips whose timing was made random, so that only the rhythm
 code can tell the timing; the voice is a speaker embedding. Two things differ. The rhythm is encoded from loudness over
-time alone: from whole mels even its two numbers a step told most of what is said, and who says it. And the melody is
-decoded by itself, and the decoder of mels is shown its harmonics instead of learning to draw them; it says how loud
-each band is, and how much of the harmonics is heard in it.
+time alone: from whole mels even its two numbers a step told most of what is said. And the melody is decoded by itself,
+and the decoder of mels is shown its harmonics instead of learning to draw them; it says how loud each band is, and how
+much of the harmonics is heard in it.
 
 Axes: B batch, D numbers of a code, E of the embedding, C channels, M mel bands, F frames, S steps of codes (F / 8).
 Mels are normalised (features/mel.py); F is a multiple of 8.

@@ -9,12 +9,9 @@ from affekt.report.values import Values, p_value
 
 def converting_blocks(results: Mapping[str, Any]) -> list[str]:
     """What was measured of changing voices, as Markdown; a UserError names a figure that is missing."""
-    blocks = []
-    for start, block in (("convert/", conversion_table), ("disentangle/", disentangling_table),
-                         ("voices/", voices_line)):  # fmt: skip
-        if any(key.startswith(start) for key in results):  # a run of before it was there has none
-            blocks.append(block(Values(results, "results")))
-    return blocks
+    values = Values(results, "results")
+    blocks = {"convert/": conversion_table, "disentangle/": disentangling_table, "voices/": voices_line}
+    return [block(values) for start, block in blocks.items() if values.any_of(start)]
 
 
 def conversion_table(values: Values) -> str:

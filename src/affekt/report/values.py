@@ -30,6 +30,10 @@ class Values(Mapping[str, float]):
             return None
         return self[key]
 
+    def any_of(self, start: str) -> bool:
+        """Whether there is a figure whose key starts so: a run of before it was measured, or without it, has none."""
+        return any(key.startswith(start) for key in self._figures)
+
     def __contains__(self, key: object) -> bool:
         return key in self._figures
 

@@ -163,7 +163,7 @@ class CodeganMethod(Method):
 
 def neutral_embeddings(embedding_CE: np.ndarray, voice_C: np.ndarray, emotion_C: np.ndarray) -> np.ndarray:
     """Return the mean embedding (V, E) of each voice's neutral clips, of all of them where it has no neutral one."""
-    neutral_C = emotion_C == EMOTIONS[0]
+    neutral_C = emotion_C == "neutral"
     chosen_C = neutral_C | ~np.isin(voice_C, voice_C[neutral_C])
     return mean_embeddings(embedding_CE[chosen_C], voice_C[chosen_C])
 

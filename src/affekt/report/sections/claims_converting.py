@@ -19,7 +19,7 @@ def _conversion(values: Values) -> list[Claim]:
 
     Nothing to claim where nothing was converted, as no jury could judge it; the section says so.
     """
-    if not any(key.startswith("convert/") for key in values):
+    if not values.any_of("convert/"):
         return []
     best = conversion.best_method(values)
     name = f"The {conversion.VERSIONS[best]}" if best != "optimise" else "Optimising the codes"
@@ -74,7 +74,7 @@ def _disentangling(values: Values) -> list[Claim]:
 
     Nothing to claim where no code was exchanged.
     """
-    if not any(key.startswith("disentangle/") for key in values):
+    if not values.any_of("disentangle/"):
         return []
     claims = []
     for code, aspect in disentangling.OWN.items():
