@@ -156,7 +156,7 @@ def write_examples(
         show(packed, pairs, statements, versions, i, lambda file, wave_T: write_wav(parts / file, wave_T))
         for i in chosen
     ]
-    write_json(parts / "index.json", {"methods": list(versions), "examples": rows})
+    write_json(parts / "index.json", {"examples": rows})
     stage.artifact(parts)
 
 

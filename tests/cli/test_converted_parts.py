@@ -1,5 +1,6 @@
 """A part of a recording through its codes: its own timbre and level come back, however quiet it is."""
 
+import copy
 import math
 
 import pytest
@@ -10,8 +11,8 @@ from affekt.cli.translating import change_part
 from affekt.features.envelope import blur_bands
 from affekt.features.mel import LOG_FLOOR, N_MELS
 from affekt.models.codegan import CodeGenerator
-from affekt.models.conversion import Utterance
-from affekt.models.speechsplit import SpeechSplit
+from affekt.models.conversion import Utterance, prosody_of, recode
+from affekt.models.speechsplit import Codes, SpeechSplit
 
 FRAMES = 60
 QUIETER = 20 / (20 * math.log10(math.e))  # 20 dB in nepers
@@ -62,6 +63,29 @@ def test_a_quieter_copy_comes_out_as_much_quieter_and_else_the_same(split: Speec
     at_edge = utterance(0.5 - USUAL[0])  # what is quieter is lifted to here
     plain_MF, quiet_MF = convert(at_edge), convert(utterance(0.5 - USUAL[0] + QUIETER))
     torch.testing.assert_close(quiet_MF, (plain_MF - QUIETER).clamp(min=math.log(LOG_FLOOR)), atol=1e-2, rtol=0)
+
+
+@torch.no_grad()
+def test_codes_are_changed_to_the_wish_beside_what_they_do_not_hold(split: SpeechSplit, still: CodeGenerator) -> None:
+    one = utterance()
+    codes, frames_B = take_part(split, one)
+    moving = copy.deepcopy(still)
+    torch.nn.init.normal_(moving.leave.weight, std=0.5)
+    for label in (3, 4):
+        expected = recode(moving, codes, frames_B, torch.tensor([label]))
+        torch.testing.assert_close(prosody_of(recode_part(moving, codes, frames_B, label)), prosody_of(expected))
+    assert not torch.allclose(*(prosody_of(recode_part(moving, codes, frames_B, label)) for label in (3, 4)))
+
+    def change(own: Codes, own_frames_B: torch.Tensor, detail_1MF: torch.Tensor) -> Codes:
+        torch.testing.assert_close(prosody_of(own), prosody_of(codes))
+        torch.testing.assert_close(own_frames_B, frames_B)
+        torch.testing.assert_close(detail_1MF, detail_part(split, codes, one.mel_MF))
+        return recode_part(moving, own, own_frames_B, 4)
+
+    made_MF = change_part(split, one, change)
+    as_it_was_MF = change_part(split, one, lambda own, *_: own)
+    assert made_MF.shape == one.mel_MF.shape
+    assert not torch.allclose(made_MF, as_it_was_MF), "the changed codes are put together, not those taken"
 
 
 def test_a_usual_level_is_left_alone_and_others_come_to_its_edge() -> None:

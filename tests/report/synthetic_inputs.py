@@ -381,7 +381,7 @@ def write_conversion(folder: Path) -> None:
         }  # fmt: skip
         rows.append({"clip_id": name, "speaker": "demo-03", "gender": "f", "statement": "kids", "wanted": wanted,
                      "direction": direction, "versions": versions})  # fmt: skip
-    write_json(folder / "index.json", {"methods": list(CONVERTED), "examples": rows})
+    write_json(folder / "index.json", {"examples": rows})
 
 
 def disentangle_figures() -> dict[str, float]:

@@ -1,8 +1,10 @@
-"""`affekt translate`: a recording of one's own is said in other emotions. Axes: M mel bands, F frames, T samples."""
+"""`affekt translate`: a recording of one's own is said in other emotions.
+
+Axes: B clips, M mel bands, F frames, T samples.
+"""
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,12 +107,12 @@ def choose_method(
         ]
     recognisers = [models[name] for name in CLIMBED]
     settings = settings_for(device, args.steps or section.steps, section.lr, section.views, seed)
-    climb = partial(
-        optimise_codes, model, recognisers, settings=settings, prior_weight=section.prior_weight, progress=_climbing
-    )
 
     def move(codes: Codes, frames_B: Tensor, detail_BMF: Tensor) -> Codes:
-        return climb(codes, frames_B, torch.tensor([label], device=frames_B.device), detail_BMF=detail_BMF)[0]
+        label_B = torch.tensor([label], device=frames_B.device)
+        return optimise_codes(
+            model, recognisers, codes, frames_B, label_B, settings, section.prior_weight, None, _climbing, detail_BMF
+        )[0]
 
     return lambda utterance: [change_part(model, utterance, move)]
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def write_reason(stage: "Stage", name: str, reason: str) -> None:
-    """Write `<name>.json` without a figure, and of the part of the report `name` an index.json that has the reason."""
+    """Write an empty `<name>.json`, and `<name>/index.json` with the reason and no examples."""
     write_json(stage.out(f"{name}.json"), {})
     parts = stage.out(name)
     write_json(parts / "index.json", {"reason": reason, "examples": []})

@@ -31,7 +31,7 @@ class Values(Mapping[str, float]):
         return self[key]
 
     def any_of(self, start: str) -> bool:
-        """Whether there is a figure whose key starts so: a run of before it was measured, or without it, has none."""
+        """Whether any key starts so: a run that did not measure it, or from before it was measured, has none."""
         return any(key.startswith(start) for key in self._figures)
 
     def __contains__(self, key: object) -> bool:

@@ -70,7 +70,7 @@ def _gender(values: Values) -> list[Claim]:
             also = f" ({percent(plain)} by the threshold of readers alone)" if ending else ""
             figures = (
                 f"{percent(own)} against {percent(beside)}{also}; alone right on {better:.0f} of {clips:.0f} clips, "
-                f"alone wrong on {worse:.0f}, p {p_value(p)} after Holm"
+                f"alone wrong on {worse:.0f}, p {p_value(p)} after Holm, of one training"
             )
             text = f"The {name} beats the threshold on f0 at the gender of unseen readers"
             claims.append(Claim(text, figures, own > max(beside, plain) and p < SIGNIFICANT))
