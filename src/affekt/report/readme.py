@@ -12,7 +12,7 @@ from affekt.report.readme_converting import converting_blocks
 from affekt.report.readme_making import making_blocks
 from affekt.report.sections import gender
 from affekt.report.sections.hearing import ENSEMBLES, NAMES, PUBLISHED, SVM, name_other_folds
-from affekt.report.values import p_value
+from affekt.report.values import Values, p_value
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
@@ -36,7 +36,7 @@ def render_results(results: Mapping[str, Any]) -> str:
     blocks += [*making_blocks(results), *converting_blocks(results)]
     if "content/a/statement_accuracy" in results:
         blocks.append(content_line(results))
-    if any(key.startswith("dream/") for key in results):
+    if Values(results, "results").any_of("dream/"):
         blocks.append(dream_table(results))
     return "".join(f"\n{block}\n" for block in [*blocks, provenance_line(results)]) + "\n"
 

@@ -20,10 +20,10 @@ VOCODERS = (
 
 def making_blocks(results: Mapping[str, Any]) -> list[str]:
     """All that was measured of what is made, as Markdown; a KeyError names a figure that is missing."""
-    blocks = [generation_table(results), optimisation_table(results)]
+    blocks, values = [generation_table(results), optimisation_table(results)], Values(results, "results")
     for start, block in (("maximise/cgan/", climbs_table), ("tradeoff/", tradeoff_table),
                          ("content_fixed/", content_fixed_line), ("mask/", mask_table)):  # fmt: skip
-        if any(key.startswith(start) for key in results):  # a run of before it was there has none
+        if values.any_of(start):
             blocks.append(block(results))
     return [*blocks, vocoder_table(results)]
 
@@ -143,8 +143,8 @@ def vocoder_table(results: Mapping[str, Any]) -> str:
     ]
     lines.append("|---|---|---|---|---|---|---|---|")
     for name, text in VOCODERS:
-        if name == "waveglow" and not any(key.startswith("vocoder/waveglow/") for key in results):
-            continue  # a run of before there was one
+        if name == "waveglow" and not Values(results, "results").any_of("vocoder/waveglow/"):
+            continue
         row = [_vocoder_cell(results, f"vocoder/{name}/{key}") for key in VOCODER_MEASURES]
         text = text.format(iterations=int(results["vocoder/griffin_lim/iterations"]))
         speed = results.get(f"vocoder/{name}/x_realtime")
